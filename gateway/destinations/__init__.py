@@ -1,0 +1,99 @@
+"""The seam to the receivers: one file in this folder is one kind of destination, found by its name.
+
+A file `<kind>.py` defines `DESTINATION`, a `Destination`. Nothing else names it. It is imported only when a route
+(or the list of kinds) asks for it, so that a kind with a heavy library costs nothing where it is not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from gateway.domain.alert import Alert
+from gateway.domain.message import Answer, Message
+from gateway.domain.outcome import Outcome, judge
+from gateway.domain.policy import Backlog, Pace
+
+
+class DestinationSettings(BaseModel):
+    """A kind's own keys of a route file: field `url` is key `URL`. Secrets are `SecretStr`; a `_FILE` form of every
+    key is read before this model sees it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret in here, for masking what is shown; longest first, so that one inside another is hidden too."""
+        found = {v.get_secret_value() for v in self.__dict__.values() if isinstance(v, SecretStr)}
+        return tuple(sorted(found - {""}, key=len, reverse=True))
+
+
+S = TypeVar("S", bound=DestinationSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What `format` may know beside the alert.
+
+    `delivery_id`: stable over all attempts. `body`: the webhook's bytes exactly as received. `sent_at`: now (UTC).
+    `shrink`: the receiver called the message too large once; say less. `test`: an operator's test, marked as such.
+    `progress`: what an earlier attempt left (see `Outcome.progress`).
+    """
+
+    delivery_id: str
+    route: str
+    body: bytes
+    sent_at: datetime
+    shrink: bool = False
+    test: bool = False
+    progress: str = ""
+
+
+class FormatFault(Exception):
+    """Our side cannot word this alert (a template refers to something that is not there). Held, never dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination(Generic[S]):
+    """How one kind of receiver is spoken to.
+
+    `format` is pure: the same alert, context and settings make the same message. It raises `FormatFault` only.
+    `read` turns an answer into an outcome; `now` is for dates in headers.
+    `backlog`: what waiting states of one alert mean after a receiver was away: `all` are wanted, or the `latest` only.
+    `pace`: default limit, None for none. `concurrency`: default number of messages under way at once.
+    `can_shrink`: `Context.shrink` makes a smaller message. `limits`: name -> figure, for people.
+    `example`: a route file that loads. `verify`: a check of settings at start beyond their types (a template rendered
+    once against the sample alerts), raising `FormatFault`; None when there is nothing to check.
+    """
+
+    summary: str
+    settings: type[S]
+    format: Callable[[Alert, Context, S], Message]
+    example: str
+    read: Callable[[Answer, datetime], Outcome] = judge
+    backlog: Backlog = "all"
+    pace: Pace | None = None
+    concurrency: int = 8
+    can_shrink: bool = False
+    limits: Mapping[str, str] = field(default_factory=dict)
+    verify: Callable[[S, tuple[tuple[Alert, bytes], ...]], None] | None = None
+
+
+def kinds() -> tuple[str, ...]:
+    """The names of all kinds, sorted, without importing any."""
+    return tuple(sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")))
+
+
+def load(kind: str) -> Destination[Any]:
+    """The destination of that kind; KeyError when there is no such file."""
+    if kind not in kinds():
+        raise KeyError(kind)
+    destination = import_module(f"{__name__}.{kind}").DESTINATION
+    assert isinstance(destination, Destination)  # noqa: S101 - a file without it is a programming error
+    return destination

@@ -1,0 +1,194 @@
+"""The record of an alert and of its deliveries: what the store is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from gateway.domain.outcome import OutcomeClass
+
+
+class State(StrEnum):
+    """`parked` also reads a pending delivery whose route is paused, disabled or unknown, or whose breaker is open."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    PARKED = "parked"
+    SUPERSEDED = "superseded"
+    CANCELLED = "cancelled"
+
+
+FINISHED = frozenset({State.DELIVERED, State.DEAD, State.SUPERSEDED, State.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """One route that takes the alert. `supersede`: older waiting states of the same incident on this route give way.
+    `claim`: the route has a slot free now, so hand the delivery out in the same transaction if nothing older of the
+    incident is unfinished: it saves a second commit and its latency.
+    """
+
+    route: str
+    supersede: bool = False
+    claim: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlert:
+    """One webhook body to be stored with its deliveries, all or nothing.
+
+    `digest`: 32 bytes that are equal only for an exact repeat (source and body); a unique index decides. `held`: why it
+    could not be read as an alert; None when it could. `received_us`: microseconds since the epoch.
+    `revision`: of the configuration that decided.
+    """
+
+    source: str
+    digest: bytes
+    body: bytes
+    received_us: int
+    revision: str
+    key: str = ""
+    environment: str = ""
+    alert_id: str = ""
+    alert_type: str = ""
+    severity: str = ""
+    score: float | None = None
+    rule: str = ""
+    summary: str = ""
+    held: str | None = None
+    deliveries: tuple[NewDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery handed out for one attempt. Only the holder of `token` may record its result.
+
+    `row` and `token` are the store's own. `attempt` counts from 1 and is what the retry rule sees; `try_number` counts
+    every hand-out, also those that were not charged. `first_us`: when the first attempt was claimed. `delivery_id` is
+    stable over attempts.
+    """
+
+    row: int
+    token: int
+    delivery_id: str
+    alert_id: str
+    route: str
+    source: str
+    body: bytes
+    received_us: int
+    due_us: int
+    claimed_us: int
+    first_us: int
+    attempt: int
+    try_number: int
+    shrink: bool = False
+    progress: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a `NewAlert`. `alert_id` is the gateway's id (of the first one for a duplicate). `claims`: the
+    deliveries handed out at once. `waiting`: routes whose delivery is due now but was not handed out.
+    """
+
+    alert_id: str
+    duplicate: bool = False
+    held: bool = False
+    routes: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """`more`: there was more due than asked for. `next_us`: microseconds until the route's next retry is due, None when
+    none waits.
+    """
+
+    claims: tuple[Claim, ...] = ()
+    more: bool = False
+    next_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """What is kept of one attempt. Times are microseconds since the epoch. `headers` are allow-listed, `excerpt` is the
+    first 4 KiB of the response as text with secrets masked.
+    """
+
+    due_us: int
+    claimed_us: int
+    started_us: int
+    ended_us: int
+    outcome: OutcomeClass | Literal["interrupted"]
+    reason: str
+    status: int | None = None
+    hint_s: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    excerpt: str = ""
+    reference: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The end of one attempt and the delivery's next state, written in one transaction if `token` still holds.
+
+    `delay_us`: wait before the next attempt, for `pending` only. `charged` False: the attempt does not count.
+    """
+
+    row: int
+    token: int
+    state: State
+    record: AttemptRecord
+    delay_us: int = 0
+    charged: bool = True
+    shrink: bool = False
+    progress: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """`applied` False: the lease was lost and nothing was written. `promoted`: a younger delivery of the same incident
+    became due on this route.
+    """
+
+    applied: bool
+    promoted: bool = False
+
+
+class RouteStatus(StrEnum):
+    """`open`: the breaker stopped it; one real delivery probes from time to time. `paused`: by an operator, or because
+    the hook is gone; nothing probes.
+    """
+
+    RUNNING = "running"
+    OPEN = "open"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteState:
+    """What outlives a restart of a route's health. Times in microseconds since the epoch, 0 for never.
+
+    `reason`: one line for people. `cause`: "failing", "auth", "gone" or "operator" ("" while running).
+    `hold_until_us`: the
+    receiver asked for silence until then. `probe_at_us`, `probe_wait_s`: when the next probe may go, the wait after it.
+    `recovered_us`: when the breaker last closed; retry windows start no earlier.
+    """
+
+    route: str
+    status: RouteStatus = RouteStatus.RUNNING
+    cause: str = ""
+    reason: str = ""
+    since_us: int = 0
+    failures: int = 0
+    failing_since_us: int = 0
+    hold_until_us: int = 0
+    probe_at_us: int = 0
+    probe_wait_s: float = 0.0
+    recovered_us: int = 0

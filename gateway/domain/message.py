@@ -1,0 +1,103 @@
+"""What a destination wants sent, and what came back: plain values, so that wording is tested without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """`ca_file`: PEM file with the authorities to trust instead of the system's; "" means the system's.
+    `verify` False accepts any certificate (a choice the operator makes by name).
+    """
+
+    ca_file: str = ""
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One HTTP request. The URL is sent byte for byte as given (signatures live in some of them)."""
+
+    url: str = field(repr=False)
+    body: bytes = field(repr=False)
+    method: str = "POST"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    tls: Tls = Tls()
+
+
+@dataclass(frozen=True, slots=True)
+class SyslogRecord:
+    """One syslog message without its framing; the transport frames it.
+
+    `framing` (TCP and TLS only): "octet" is RFC 6587 octet counting, "lf" a trailing newline.
+    """
+
+    host: str
+    port: int
+    transport: Literal["udp", "tcp", "tls"]
+    data: bytes = field(repr=False)
+    framing: Literal["octet", "lf"] = "octet"
+    tls: Tls = Tls()
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One e-mail, already composed (RFC 5322, CRLF or LF). `recipients` are the envelope's: only those still to be
+    served. `security`: STARTTLS is required when chosen, never a silent fallback to plain text.
+    """
+
+    host: str
+    port: int
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes = field(repr=False)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    tls: Tls = Tls()
+
+
+Message: TypeAlias = HttpRequest | SyslogRecord | Mail
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """`headers`: names in lower case. `body`: the first 64 KiB."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A transport without acknowledgement took all bytes (syslog)."""
+
+    byte_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailAnswer:
+    """What the mail server said last, and what it said of each recipient it refused: address -> (code, text).
+    `accepted` holds the recipients that it took responsibility for.
+    """
+
+    code: int
+    text: str
+    accepted: tuple[str, ...] = ()
+    refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The receiver could not be reached or did not finish. `reason` is safe to show: what failed in words
+    ("connection refused", "no answer within 30 s", "certificate not trusted"), never a URL or a secret.
+    """
+
+    reason: str
+
+
+Answer: TypeAlias = HttpAnswer | Written | MailAnswer | NoAnswer

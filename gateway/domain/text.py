@@ -1,0 +1,85 @@
+"""Cutting text to a receiver's own measure, with a true count of what was left out."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+Measure: TypeAlias = Callable[[str], int]
+
+ELLIPSIS = "…"
+
+
+def code_points(text: str) -> int:
+    return len(text)
+
+
+def utf16_units(text: str) -> int:
+    """What JavaScript and Java call length: an emoji counts two."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def utf8_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def cut(text: str, limit: int, measure: Measure = utf16_units) -> str:
+    """The text itself when it fits, else its longest beginning that fits together with an ellipsis ("" below that)."""
+    if measure(text) <= limit:
+        return text
+    room = limit - measure(ELLIPSIS)
+    if room < 0:
+        return ""
+    low, high = 0, min(len(text), room)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if measure(text[:middle]) <= room else (low, middle - 1)
+    return text[:low].rstrip() + ELLIPSIS
+
+
+def fit_lines(lines: Sequence[str], limit: int, measure: Measure = utf16_units, *, most: int | None = None) -> str:
+    """As many whole lines as fit (and no more than `most`), then `+N more` with the true number of those left out.
+
+    A first line that alone is too long is cut. "" when not even the count fits.
+    """
+    allowed = len(lines) if most is None else min(most, len(lines))
+    whole = "\n".join(lines[:allowed])
+    if allowed == len(lines) and measure(whole) <= limit:
+        return whole
+    shown, used = 0, 0
+    reserve = measure(f"\n+{len(lines)} more")
+    for line in lines[:allowed]:
+        cost = measure(line) + (1 if shown else 0)
+        if used + cost + reserve > limit:
+            break
+        shown, used = shown + 1, used + cost
+    kept = list(lines[:shown]) or [part for part in [cut(lines[0], limit - reserve, measure)] if part]
+    left_out = len(lines) - len(kept)
+    if left_out:
+        kept.append(f"+{left_out} more")
+    text = "\n".join(kept)
+    return text if measure(text) <= limit else ""
+
+
+_KEPT_CONTROLS = frozenset("\n\t")
+_CONTROL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_JOINERS = frozenset("\u200d\u200c")
+
+
+def plain(text: str) -> str:
+    """Hostile text made inert: line ends become newlines; control, bidirectional and invisible characters go.
+
+    Joiners stay, because emoji and several scripts need them.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    return "".join(
+        c for c in text if c in _KEPT_CONTROLS or c in _JOINERS or unicodedata.category(c) not in _CONTROL_CATEGORIES
+    )
+
+
+def one_line(text: str) -> str:
+    """`plain`, with every run of white space as one blank: for titles, subjects and header fields."""
+    return " ".join(plain(text).split())

@@ -1,0 +1,166 @@
+"""What the pipeline needs from outside. The wiring chooses who fills each port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from gateway.domain.delivery import Claim, Claims, NewAlert, Recorded, Result, RouteState, Stored
+from gateway.domain.message import Answer, Message
+from gateway.domain.outcome import Outcome
+from gateway.domain.query import (
+    AlertRow,
+    AlertSelection,
+    AttemptRow,
+    DeliveryRow,
+    Job,
+    JobKind,
+    Page,
+    Selection,
+)
+
+
+class StoreUnavailable(Exception):
+    """The store could not commit. Nothing of the call happened. `reason` is safe to show; `retry_after_s` is a guess at
+    when to try again.
+    """
+
+    def __init__(self, reason: str, retry_after_s: int = 5) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class Clock(Protocol):
+    def now_us(self) -> int:
+        """Microseconds since the epoch."""
+
+    def monotonic_s(self) -> float:
+        """Seconds of a clock that is never set."""
+
+
+class Dice(Protocol):
+    def __call__(self) -> float:
+        """A number from 0 up to, not including, 1."""
+
+
+class Transport(Protocol):
+    """Carries one kind of message. Never raises for what a receiver or the network does: that is `NoAnswer`."""
+
+    async def send(self, message: Message, timeout_s: float) -> Answer: ...
+
+    async def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """The durable queue. Every write is on disk when its call returns, or raises StoreUnavailable and did not happen.
+
+    Within one route and incident key at most one delivery is handed out at a time, oldest first; a finished or parked
+    one makes room for the next. A `NewDelivery.supersede` turns the older *waiting* ones `superseded` instead.
+    """
+
+    async def put(self, alert: NewAlert, lease_us: Mapping[str, int]) -> Stored:
+        """Store an alert and its deliveries; an exact repeat stores nothing and answers with the first one's id.
+        `lease_us`: route -> lease for deliveries handed out at once.
+        """
+
+    async def claim(self, route: str, *, fresh: int, retries: int, lease_us: int) -> Claims:
+        """Hand out up to `fresh` deliveries never tried (oldest first) and up to `retries` that are due again."""
+
+    async def record(self, result: Result) -> Recorded:
+        """Write an attempt and its delivery's next state, if the token still holds."""
+
+    async def release(self, claims: Sequence[Claim]) -> None:
+        """Give back what was handed out but not tried: pending again, due at once, nothing charged."""
+
+    async def expire_leases(self) -> tuple[str, ...]:
+        """Take back deliveries whose lease ran out (attempt recorded as interrupted); the routes concerned."""
+
+    async def route_states(self) -> Mapping[str, RouteState]: ...
+
+    async def put_route_state(self, state: RouteState) -> None: ...
+
+    async def next_due(self, routes: Sequence[str]) -> Mapping[str, int]:
+        """For each of these routes with something waiting: microseconds until its first delivery is due, 0 if it is."""
+
+    async def oldest_due_us(self, routes: Sequence[str]) -> Mapping[str, int]:
+        """For each of these routes with something due: how long the oldest has been due, in microseconds. For metrics;
+        bounded cost.
+        """
+
+    async def waiting_routes(self) -> tuple[str, ...]:
+        """Every route name that has unfinished deliveries, also those no longer configured."""
+
+    async def held_count(self) -> int: ...
+
+    async def alerts(self, selection: AlertSelection, *, limit: int, cursor: str = "") -> Page: ...
+
+    async def alert(self, alert_id: str) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
+        """One alert, its body as received and its deliveries; None when there is none of that id."""
+
+    async def deliveries(self, selection: Selection, *, stopped: Sequence[str], limit: int, cursor: str = "") -> Page:
+        """`stopped`: names of the routes whose pending deliveries read (and are selected) as parked now; every route
+        that is not configured is among them.
+        """
+
+    async def delivery(
+        self, delivery_id: str, *, stopped: Sequence[str]
+    ) -> tuple[DeliveryRow, tuple[AttemptRow, ...]] | None: ...
+
+    async def count(self, selection: Selection, *, stopped: Sequence[str]) -> int: ...
+
+    async def replay(self, delivery_ids: Sequence[str]) -> tuple[str, ...]:
+        """Make these pending again, as retries due now, attempts counted anew; the ids that changed. One that is
+        pending, sending or unknown stays as it is.
+        """
+
+    async def cancel(self, delivery_ids: Sequence[str]) -> tuple[str, ...]:
+        """Make these cancelled; the ids that changed. Only pending and parked ones can be."""
+
+    async def readmit(self, alert_id: str, alert: NewAlert) -> Stored | None:
+        """Replace a held alert's reading by a new one and add its deliveries; None when it is not held (any more)."""
+
+    async def add_job(self, kind: JobKind, selection: Selection, *, stopped: Sequence[str]) -> Job: ...
+
+    async def step_job(self, job_id: int, *, limit: int) -> tuple[Job, tuple[str, ...]]:
+        """Carry out the next slice; the job as it stands and the routes that got work."""
+
+    async def stop_job(self, job_id: int) -> Job | None: ...
+
+    async def job(self, job_id: int) -> Job | None: ...
+
+    async def jobs(self, *, limit: int) -> tuple[Job, ...]:
+        """Youngest first."""
+
+    async def purge(self, before_us: int, *, limit: int) -> int:
+        """Delete up to `limit` alerts received before then with everything finished; how many went. Held alerts and
+        unfinished deliveries stay.
+        """
+
+    async def ping(self) -> None:
+        """Commit a row."""
+
+    async def close(self) -> None:
+        """Finish what was admitted, then stop."""
+
+
+class Observer(Protocol):
+    """Hears of every step, for logs and metrics. Never raises, never waits."""
+
+    def webhook_accepted(self, source: str, stored: Stored, alert: NewAlert, body_bytes: int) -> None: ...
+
+    def webhook_refused(self, source: str, status: int, reason: str) -> None: ...
+
+    def attempt_ended(self, claim: Claim, result: Result, outcome: Outcome) -> None: ...
+
+    def lease_lost(self, claim: Claim) -> None: ...
+
+    def lease_expired(self, route: str) -> None: ...
+
+    def route_changed(self, before: RouteState, after: RouteState) -> None: ...
+
+    def deliveries_changed(self, ids: Sequence[str], state: str, by: str) -> None: ...
+
+    def committed(self, seconds: float, items: int) -> None: ...
+
+    def purged(self, alerts: int) -> None: ...
