@@ -64,8 +64,15 @@ class Store(Protocol):
         `lease_us`: route -> lease for deliveries handed out at once.
         """
 
-    async def claim(self, route: str, *, fresh: int, retries: int, lease_us: int) -> Claims:
-        """Hand out up to `fresh` deliveries never tried (oldest first) and up to `retries` that are due again."""
+    async def claim(self, route: str, *, fresh: int, retries: int, lease_us: int, early: bool = False) -> Claims:
+        """Hand out up to `fresh` deliveries never tried (oldest first) and up to `retries` that are due again.
+        `early`: also retries that are not due yet, earliest due first (a probe wants any real delivery).
+        """
+
+    async def hasten(self, route: str) -> int:
+        """Make every waiting retry of the route due now; how many. The receiver is back: nobody waits out a schedule
+        that was made for its absence.
+        """
 
     async def record(self, result: Result) -> Recorded:
         """Write an attempt and its delivery's next state, if the token still holds."""
