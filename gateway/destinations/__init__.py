@@ -64,7 +64,9 @@ class Destination(Generic[S]):
     """How one kind of receiver is spoken to.
 
     `format` is pure: the same alert, context and settings make the same message. It raises `FormatFault` only.
-    `read` turns an answer into an outcome; `now` is for dates in headers.
+    `read` turns an answer into an outcome; `now` is for dates in headers. `read_for` takes its place where the meaning
+    of an answer depends on the settings (which statuses are success) or on earlier attempts (recipients served):
+    call `outcome_of`, which knows which one to ask.
     `backlog`: what waiting states of one alert mean after a receiver was away: `all` are wanted, or the `latest` only.
     `pace`: default limit, None for none. `concurrency`: default number of messages under way at once.
     `can_shrink`: `Context.shrink` makes a smaller message. `limits`: name -> figure, for people.
@@ -83,6 +85,13 @@ class Destination(Generic[S]):
     can_shrink: bool = False
     limits: Mapping[str, str] = field(default_factory=dict)
     verify: Callable[[S, tuple[tuple[Alert, bytes], ...]], None] | None = None
+    read_for: Callable[[Answer, datetime, Context, S], Outcome] | None = None
+
+    def outcome_of(self, answer: Answer, now: datetime, context: Context, settings: S) -> Outcome:
+        """What the answer to the message made with this context and these settings means."""
+        if self.read_for is None:
+            return self.read(answer, now)
+        return self.read_for(answer, now, context, settings)
 
 
 def kinds() -> tuple[str, ...]:
