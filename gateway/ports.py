@@ -64,9 +64,20 @@ class Store(Protocol):
         `lease_us`: route -> lease for deliveries handed out at once.
         """
 
-    async def claim(self, route: str, *, fresh: int, retries: int, lease_us: int, early: bool = False) -> Claims:
-        """Hand out up to `fresh` deliveries never tried (oldest first) and up to `retries` that are due again.
-        `early`: also retries that are not due yet, earliest due first (a probe wants any real delivery).
+    async def claim(
+        self,
+        route: str,
+        *,
+        fresh: int,
+        retries: int,
+        limit: int,
+        lease_us: int,
+        retries_first: bool = False,
+        early: bool = False,
+    ) -> Claims:
+        """Hand out at most `limit` deliveries: up to `fresh` that were never tried (oldest first) and up to `retries`
+        that are due again (longest due first); `retries_first` decides who yields when the limit bites.
+        `early`: also retries that are not due yet (a probe wants any real delivery).
         """
 
     async def hasten(self, route: str) -> int:

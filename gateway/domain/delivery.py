@@ -105,8 +105,8 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """`more`: there was more due than asked for. `next_us`: microseconds until the route's next retry is due, None when
-    none waits.
+    """`more`: something of either kind is due beyond what was handed out. `next_us`: microseconds until the route's next
+    retry is due, None when none waits.
     """
 
     claims: tuple[Claim, ...] = ()
@@ -139,6 +139,7 @@ class Result:
     """The end of one attempt and the delivery's next state, written in one transaction if `token` still holds.
 
     `delay_us`: wait before the next attempt, for `pending` only. `charged` False: the attempt does not count.
+    `given_up`: a short fixed word why the delivery is dead or parked, for metrics; "" otherwise.
     """
 
     row: int
@@ -149,6 +150,7 @@ class Result:
     charged: bool = True
     shrink: bool = False
     progress: str = ""
+    given_up: str = ""
 
 
 @dataclass(frozen=True, slots=True)
