@@ -62,6 +62,28 @@ def fit_lines(lines: Sequence[str], limit: int, measure: Measure = utf16_units, 
     return text if measure(text) <= limit else ""
 
 
+def fit_list(items: Sequence[str], limit: int, measure: Measure = utf16_units, *, most: int | None = None) -> str:
+    """As many whole items as fit on one line (`a, b, +9 more`), with the true number of those left out.
+
+    A first item that alone is too long is cut. "" when not even the count fits.
+    """
+    allowed = len(items) if most is None else min(most, len(items))
+    shown, used = 0, 0
+    reserve = measure(f", +{len(items)} more")
+    for item in items[:allowed]:
+        used += measure(item) + (2 if shown else 0)
+        if used + (reserve if shown + 1 < len(items) else 0) > limit:
+            break
+        shown += 1
+    kept = list(items[:shown])
+    if items and not kept:
+        kept = [part for part in [cut(items[0], limit - reserve, measure)] if part]
+    if len(kept) < len(items):
+        kept.append(f"+{len(items) - len(kept)} more")
+    text = ", ".join(kept)
+    return text if measure(text) <= limit else ""
+
+
 _KEPT_CONTROLS = frozenset("\n\t")
 _CONTROL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = frozenset("\u200d\u200c")
