@@ -73,7 +73,7 @@ def incident_key(source: str, environment: str, alert_id: str) -> str:
 
 
 def console_url(alert: Alert) -> str:
-    """The alert's page in the Cloud Optix console. The payload holds no link; this is the form the vendor's feeds use."""
+    """The alert's page in the Cloud Optix console. The payload holds no link; the vendor's feeds use this form."""
     target = f"alerts/{alert.alert_id}?state=OPEN&accountId={alert.environment}"
     return "https://optix.sophos.com/public/redirect?c=false&a=" + quote(target, safe="", errors="replace")
 
@@ -112,7 +112,7 @@ def _load(text: str) -> JSON:
 
 
 def _tame(value: JSON, depth: int = 0) -> JSON:
-    """The same value with clean texts; what is nested deeper than any writer of JSON will follow is kept as its text."""
+    """The same value with clean texts; what is nested deeper than others will follow is kept as its text."""
     if isinstance(value, str):
         return _clean(value)
     if not isinstance(value, dict | list):
