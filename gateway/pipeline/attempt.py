@@ -1,0 +1,157 @@
+"""One attempt of one delivery: format -> send -> judge -> record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import structlog
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
+
+from gateway.destinations import Context, FormatFault
+from gateway.domain.alert import Alert
+from gateway.domain.delivery import AttemptRecord, Claim, Recorded, Result, State
+from gateway.domain.message import Answer, HttpAnswer, MailAnswer
+from gateway.domain.optix import Unreadable, parse
+from gateway.domain.outcome import Outcome, OutcomeClass
+from gateway.domain.retry import next_step
+from gateway.pipeline.lane import Lane
+from gateway.pipeline.mask import mask
+from gateway.ports import Clock, Dice, Observer, Store, StoreUnavailable, Transport
+
+_SECOND_US = 1_000_000
+EXCERPT_BYTES = 4096
+KEPT_HEADERS = frozenset({"content-type", "date", "retry-after", "server", "x-request-id", "x-correlation-id", "via"})
+"""Response headers worth keeping for a support case; those of rate limits are kept by prefix. None can hold a secret."""
+_KEPT_PREFIXES = ("x-ratelimit-", "ratelimit-")
+
+
+class Courier:
+    """Carries claimed deliveries to their receivers and records what came of it."""
+
+    def __init__(
+        self, *, store: Store, transport: Transport, clock: Clock, dice: Dice, observer: Observer, revision: str
+    ) -> None:
+        self._store, self._transport, self._clock, self._dice = store, transport, clock, dice
+        self._observer, self._revision = observer, revision
+
+    async def deliver(self, lane: Lane, claim: Claim, alert: Alert | None) -> None:
+        """Make one attempt. Whatever goes wrong on the way is an outcome, never an exception; only cancellation is."""
+        probing = lane.is_probing
+        started_us = self._clock.now_us()
+        try:
+            outcome, answer = await self._attempt(lane, claim, alert)
+        except Exception as error:  # noqa: BLE001 - one delivery's surprise must not stop the others
+            structlog.get_logger().error("delivery.crashed", delivery=claim.delivery_id, exc_info=error)
+            outcome, answer = Outcome(OutcomeClass.OURS, f"unexpected {type(error).__name__}"), None
+        result = self._result(lane, claim, outcome, answer, probing=probing, started_us=started_us)
+        recorded = await self._record(result)
+        if not recorded.applied:
+            self._observer.lease_lost(claim)
+            return
+        self._observer.attempt_ended(claim, result, outcome)
+        await lane.judged(outcome)
+        if recorded.promoted:
+            lane.wake()
+        if result.state is State.PENDING:
+            lane.wake_in(result.delay_us / _SECOND_US)
+
+    async def _attempt(self, lane: Lane, claim: Claim, alert: Alert | None) -> tuple[Outcome, Answer | None]:
+        route = lane.route
+        if claim.attempt > len(route.policy.retry.schedule_s) + 1:
+            # Attempts are counted when handed out: one that takes the process down with it ends here, not in a loop.
+            return Outcome(OutcomeClass.REJECTED, "the last attempt allowed was interrupted"), None
+        context = self._context(claim)
+        try:
+            message = route.destination.format(alert or _read(claim), context, route.settings)
+        except FormatFault as fault:
+            return Outcome(OutcomeClass.OURS, str(fault)), None
+        answer = await self._transport.send(message, route.policy.timeout_s)
+        return route.destination.outcome_of(answer, self._now(), context, route.settings), answer
+
+    def _context(self, claim: Claim) -> Context:
+        return Context(
+            delivery_id=claim.delivery_id,
+            route=claim.route,
+            body=claim.body,
+            sent_at=self._now(),
+            shrink=claim.shrink,
+            progress=claim.progress,
+        )
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now_us() / _SECOND_US, UTC)
+
+    def _result(
+        self, lane: Lane, claim: Claim, outcome: Outcome, answer: Answer | None, *, probing: bool, started_us: int
+    ) -> Result:
+        ended_us = self._clock.now_us()
+        route = lane.route
+        window_from_us = max(claim.first_us, lane.state.recovered_us)
+        step = next_step(
+            outcome,
+            route.policy.retry,
+            attempt=claim.attempt,
+            elapsed_s=(ended_us - window_from_us) / _SECOND_US,
+            may_shrink=route.destination.can_shrink and not claim.shrink,
+            probing=probing,
+            dice=self._dice,
+        )
+        secrets = route.settings.secrets()
+        record = AttemptRecord(
+            due_us=claim.due_us,
+            claimed_us=claim.claimed_us,
+            started_us=started_us,
+            ended_us=ended_us,
+            outcome=outcome.kind,
+            reason=mask(outcome.reason, secrets),
+            status=outcome.status,
+            hint_s=outcome.hint_s,
+            headers=_kept(answer),
+            excerpt=mask(_excerpt(answer), secrets),
+            reference=outcome.reference,
+            revision=self._revision,
+        )
+        return Result(
+            claim.row,
+            claim.token,
+            step.state,
+            record,
+            delay_us=int(step.delay_s * _SECOND_US),
+            charged=step.charged,
+            shrink=claim.shrink or step.shrink,
+            progress=outcome.progress or claim.progress,
+            given_up=step.given_up,
+        )
+
+    async def _record(self, result: Result) -> Recorded:
+        """Until the store takes it: a result that is not written means a message sent twice."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(StoreUnavailable), wait=wait_exponential(0.1, max=5), reraise=True
+        )
+        return await retrying(self._store.record, result)
+
+
+def _read(claim: Claim) -> Alert:
+    parsed = parse(claim.source, claim.body)
+    if isinstance(parsed, Unreadable):
+        raise FormatFault(f"the stored body cannot be read: {parsed.reason}")
+    return parsed
+
+
+def _kept(answer: Answer | None) -> Mapping[str, str]:
+    if not isinstance(answer, HttpAnswer):
+        return {}
+    return {
+        name: value for name, value in answer.headers.items() if name in KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
+    }
+
+
+def _excerpt(answer: Answer | None) -> str:
+    match answer:
+        case HttpAnswer():
+            return answer.body[:EXCERPT_BYTES].decode("utf-8", "replace")
+        case MailAnswer():
+            return answer.text[:EXCERPT_BYTES]
+        case _:
+            return ""

@@ -1,0 +1,70 @@
+"""What the gateway does by itself: proves that it lives, takes back lost leases, forgets old alerts."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from gateway.pipeline.dispatch import Dispatcher
+from gateway.ports import Clock, Observer, Store, StoreUnavailable
+
+HEARTBEAT_S = 5.0
+SILENT_S = 60.0
+"""Without a heartbeat for so long the process is stuck, and /healthz says so."""
+_LEASES_S = 30.0
+_PURGE_S = 60.0
+_PURGE_SLICE = 500
+_PURGE_PAUSE_S = 0.05
+_SECOND_US = 1_000_000
+
+
+class Housekeeping:
+    """`retention_us`: how long finished alerts are kept."""
+
+    def __init__(
+        self, store: Store, dispatcher: Dispatcher, clock: Clock, observer: Observer, *, retention_us: int
+    ) -> None:
+        self._store, self._dispatcher, self._clock, self._observer = store, dispatcher, clock, observer
+        self._retention_us = retention_us
+        self._beat_s = clock.monotonic_s()
+
+    @property
+    def is_alive(self) -> bool:
+        """The loop turns and the store answers, be it with a refusal."""
+        return self._clock.monotonic_s() - self._beat_s < SILENT_S
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._beat())
+            tasks.create_task(self._take_back())
+            tasks.create_task(self._forget())
+
+    async def _beat(self) -> None:
+        while True:
+            with suppress(StoreUnavailable):
+                await self._store.ping()
+            self._beat_s = self._clock.monotonic_s()
+            await asyncio.sleep(HEARTBEAT_S)
+
+    async def _take_back(self) -> None:
+        while True:
+            await asyncio.sleep(_LEASES_S)
+            with suppress(StoreUnavailable):
+                routes = await self._store.expire_leases()
+                for route in routes:
+                    self._observer.lease_expired(route)
+                self._dispatcher.wake(routes)
+
+    async def _forget(self) -> None:
+        while True:
+            await asyncio.sleep(_PURGE_S)
+            with suppress(StoreUnavailable):
+                await self._purge()
+
+    async def _purge(self) -> None:
+        gone = 0
+        while went := await self._store.purge(self._clock.now_us() - self._retention_us, limit=_PURGE_SLICE):
+            gone += went
+            await asyncio.sleep(_PURGE_PAUSE_S)
+        if gone:
+            self._observer.purged(gone)

@@ -1,0 +1,149 @@
+"""A webhook body's way in: parse -> route -> enqueue. Authentication came before, the answer comes after."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TypeAlias
+
+from gateway.domain.alert import Alert
+from gateway.domain.authenticate import Source
+from gateway.domain.delivery import NewAlert, NewDelivery, Stored
+from gateway.domain.optix import Problem, Unreadable, parse
+from gateway.domain.route import RouteTable
+from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.dispatch import Dispatcher
+from gateway.ports import Clock, Observer, Store, StoreUnavailable
+
+LONGEST_SUMMARY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Committed. `routes` are those that took it; none is no error."""
+
+    id: str
+    routes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """An exact repeat of a stored body; `id` and `routes` are the first one's."""
+
+    id: str
+    routes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Committed, but it could not be read as an alert."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Not JSON, or not an object: nothing was stored."""
+
+    reason: str
+
+
+Reply: TypeAlias = Accepted | Duplicate | Held | Refused
+
+
+class Intake:
+    def __init__(
+        self,
+        routes: Sequence[ConfiguredRoute],
+        table: RouteTable,
+        *,
+        dispatcher: Dispatcher,
+        store: Store,
+        clock: Clock,
+        observer: Observer,
+        revision: str,
+    ) -> None:
+        self.accepting = True
+        """False from the moment the gateway begins to shut down."""
+        self._policies = {route.name: route.policy for route in routes}
+        self._table, self._dispatcher, self._store = table, dispatcher, store
+        self._clock, self._observer, self._revision = clock, observer, revision
+
+    async def receive(self, source: Source, body: bytes) -> Reply:
+        """Store one body of an authenticated source, and begin to deliver what it is for.
+
+        Raises StoreUnavailable when it is not on disk: the sender must hear that.
+        """
+        if not self.accepting:
+            raise StoreUnavailable("the gateway is shutting down")
+        read = parse(source.name, body)
+        if isinstance(read, Unreadable):
+            if read.problem is not Problem.NOT_AN_ALERT:
+                return Refused(read.reason)
+            new = self._new(source.name, body, held=read.reason)
+            stored = await self._store.put(new, {})
+        else:
+            new, stored = await self._put(read, body)
+        self._observer.webhook_accepted(source.name, stored, new, len(body))
+        if stored.duplicate:
+            return Duplicate(stored.alert_id, stored.routes)
+        if new.held is not None:
+            return Held(stored.alert_id, new.held)
+        return Accepted(stored.alert_id, stored.routes)
+
+    def admit(self, alert: Alert, body: bytes, routes: Sequence[str], claiming: Container[str] = ()) -> NewAlert:
+        """What is to be stored of an alert for the routes that take it; a slot is reserved for those `claiming`."""
+        deliveries = tuple(
+            NewDelivery(name, supersede=self._policies[name].backlog == "latest", claim=name in claiming)
+            for name in routes
+        )
+        return self._new(alert.source, body, alert=alert, deliveries=deliveries)
+
+    async def _put(self, alert: Alert, body: bytes) -> tuple[NewAlert, Stored]:
+        lanes = self._dispatcher.lanes
+        routes = self._table.taking(alert)
+        reserved = {name: lanes[name] for name in routes if lanes[name].reserve()}
+        new = self.admit(alert, body, routes, reserved)
+        begun: set[str] = set()
+        try:
+            stored = await self._store.put(new, {name: lane.lease_us for name, lane in reserved.items()})
+            for claim in stored.claims:
+                begun.add(claim.route)
+                reserved[claim.route].begin(claim, alert)
+        finally:
+            for name in reserved.keys() - begun:
+                reserved[name].unreserve()
+        self._dispatcher.wake(stored.waiting)
+        return new, stored
+
+    def _new(
+        self,
+        source: str,
+        body: bytes,
+        *,
+        alert: Alert | None = None,
+        held: str | None = None,
+        deliveries: tuple[NewDelivery, ...] = (),
+    ) -> NewAlert:
+        digest = sha256(source.encode() + b"\0" + body).digest()
+        received_us = self._clock.now_us()
+        if alert is None:
+            return NewAlert(source, digest, body, received_us, self._revision, held=held)
+        return NewAlert(
+            source,
+            digest,
+            body,
+            received_us,
+            self._revision,
+            key=alert.key,
+            environment=alert.environment,
+            alert_id=alert.alert_id,
+            alert_type=alert.alert_type,
+            severity=alert.severity,
+            score=alert.score,
+            rule=alert.rule,
+            summary=alert.summary[:LONGEST_SUMMARY],
+            deliveries=deliveries,
+        )

@@ -1,0 +1,71 @@
+"""A test message straight through a route's destination: nothing stored, nothing retried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from gateway import samples
+from gateway.destinations import Context, FormatFault
+from gateway.domain.alert import JSON, Alert
+from gateway.domain.message import Answer, HttpAnswer, MailAnswer
+from gateway.domain.optix import parse
+from gateway.domain.outcome import OutcomeClass
+from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.mask import mask, shown
+from gateway.ports import Transport
+
+_EXCERPT_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class TestReport:
+    """What a route's receiver said to a test. `status` None: it gave no number. `answer`: the beginning of what it
+    said, secrets masked. `request`: what was sent, secrets masked; empty when it could not be worded.
+    """
+
+    __test__ = False
+
+    route: str
+    ok: bool
+    outcome: OutcomeClass
+    reason: str
+    status: int | None = None
+    answer: str = ""
+    request: Mapping[str, JSON] = field(default_factory=dict)
+
+
+async def try_route(route: ConfiguredRoute, transport: Transport, now_us: int) -> TestReport:
+    """Send the documented sample, marked as a test, and read the answer."""
+    body = samples.load(samples.DOCUMENTED)
+    alert = parse("optix", body)
+    assert isinstance(alert, Alert)  # noqa: S101 - the documented sample is an alert
+    now = datetime.fromtimestamp(now_us / 1_000_000, UTC)
+    context = Context(f"test-{now_us}.{route.name}", route.name, body, now, test=True)
+    secrets = route.settings.secrets()
+    try:
+        message = route.destination.format(alert, context, route.settings)
+    except FormatFault as fault:
+        return TestReport(route.name, ok=False, outcome=OutcomeClass.OURS, reason=mask(str(fault), secrets))
+    answer = await transport.send(message, route.policy.timeout_s)
+    outcome = route.destination.outcome_of(answer, now, context, route.settings)
+    return TestReport(
+        route.name,
+        ok=outcome.kind is OutcomeClass.OK,
+        outcome=outcome.kind,
+        reason=mask(outcome.reason, secrets),
+        status=outcome.status,
+        answer=mask(_said(answer), secrets),
+        request=shown(message, secrets),
+    )
+
+
+def _said(answer: Answer) -> str:
+    match answer:
+        case HttpAnswer():
+            return answer.body[:_EXCERPT_BYTES].decode("utf-8", "replace")
+        case MailAnswer():
+            return answer.text
+        case _:
+            return ""
