@@ -3,6 +3,9 @@ from __future__ import annotations
 from gateway.domain.policy import Pace
 
 
+_ROUNDING = 1e-6
+
+
 class TokenBucket:
     """Lets `pace.per_s` through on average and `pace.burst` at once. Times are seconds of any clock that only grows."""
 
@@ -15,7 +18,8 @@ class TokenBucket:
 
     def available(self, now_s: float) -> int:
         """How many may go now."""
-        return int(self._level(now_s))
+        # A level just under a whole token through rounding would make a timer fire, find nothing, and fire again.
+        return int(self._level(now_s) + _ROUNDING)
 
     def take(self, count: int, now_s: float) -> None:
         self._tokens = self._level(now_s) - count
@@ -31,5 +35,4 @@ class TokenBucket:
 
     def _level(self, now_s: float) -> float:
         grown = self._tokens + (now_s - self._at_s) * self._pace.per_s
-        # A level just under a whole token through rounding would make a timer fire, find nothing, and fire again.
-        return min(float(self._pace.burst), grown + 1e-9)
+        return min(float(self._pace.burst), grown)

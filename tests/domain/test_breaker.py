@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+
+from gateway.domain.breaker import LONGEST_HOLD_S, UNNAMED_HOLD_S, after_outcome, paused, recovered, restarted
+from gateway.domain.delivery import RouteState, RouteStatus
+from gateway.domain.outcome import Outcome, OutcomeClass
+
+SECOND_US = 1_000_000
+START = RouteState("soc")
+
+
+def fail(state: RouteState, at_s: float, kind: OutcomeClass = OutcomeClass.RETRY) -> RouteState:
+    return after_outcome(state, Outcome(kind, "503 Service Unavailable", 503), int(at_s * SECOND_US))
+
+
+def failing(*at_s: float, kind: OutcomeClass = OutcomeClass.RETRY) -> RouteState:
+    state = START
+    for moment in at_s:
+        state = fail(state, moment, kind)
+    return state
+
+
+def test_it_opens_after_five_failures_in_a_row_that_lasted() -> None:
+    state = failing(1, 2, 3, 4, 12)
+    assert (state.status, state.cause, state.reason) == (RouteStatus.OPEN, "failing", "503 Service Unavailable")
+    assert state.probe_at_us == (12 + 15) * SECOND_US
+
+
+def test_a_burst_that_fails_at_once_is_no_outage() -> None:
+    assert failing(*[1.0] * 40).status is RouteStatus.RUNNING
+
+
+def test_four_failures_are_not_enough_however_long() -> None:
+    assert failing(1, 100, 1000, 10000).status is RouteStatus.RUNNING
+
+
+@pytest.mark.parametrize("kind", [OutcomeClass.OK, OutcomeClass.REJECTED, OutcomeClass.TOO_LARGE])
+def test_any_answer_of_a_living_receiver_ends_the_row(kind: OutcomeClass) -> None:
+    state = after_outcome(failing(1, 2, 3, 4), Outcome(kind, ""), 5 * SECOND_US)
+    assert (state.failures, state.failing_since_us) == (0, 0)
+
+
+def test_failed_probes_come_at_doubled_waits_up_to_five_minutes() -> None:
+    state = failing(1, 2, 3, 4, 12)
+    waits = []
+    for _ in range(6):
+        state = fail(state, 100)
+        waits.append(state.probe_wait_s)
+    assert waits == [30, 60, 120, 240, 300, 300]
+
+
+def test_a_probe_that_gets_through_closes_it_and_starts_retry_windows_anew() -> None:
+    state = after_outcome(failing(1, 2, 3, 4, 12), Outcome(OutcomeClass.OK, "200 OK"), 40 * SECOND_US)
+    assert (state.status, state.recovered_us, state.failures) == (RouteStatus.RUNNING, 40 * SECOND_US, 0)
+
+
+def test_refused_credentials_open_it_after_three_and_are_probed_rarely() -> None:
+    state = failing(1, 1, 1, kind=OutcomeClass.AUTH)
+    assert (state.status, state.cause, state.probe_wait_s) == (RouteStatus.OPEN, "auth", 900)
+    assert fail(state, 950, OutcomeClass.AUTH).probe_wait_s == 1800
+
+
+def test_a_hook_that_is_gone_pauses_at_once() -> None:
+    state = fail(START, 1, OutcomeClass.GONE)
+    assert (state.status, state.cause) == (RouteStatus.PAUSED, "gone")
+
+
+def test_our_own_fault_says_nothing_about_the_receiver() -> None:
+    before = failing(1, 2)
+    assert fail(before, 3, OutcomeClass.OURS) is before
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint_s", "held_s"),
+    [
+        (OutcomeClass.RATE_LIMITED, 7.5, 7.5),
+        (OutcomeClass.RATE_LIMITED, None, UNNAMED_HOLD_S),
+        (OutcomeClass.RETRY, 30.0, 30.0),
+        (OutcomeClass.OK, 2.0, 2.0),
+        (OutcomeClass.OK, None, 0.0),
+        (OutcomeClass.RATE_LIMITED, 1e12, LONGEST_HOLD_S),
+    ],
+)
+def test_a_hint_silences_the_whole_route(kind: OutcomeClass, hint_s: float | None, held_s: float) -> None:
+    state = after_outcome(START, Outcome(kind, "", hint_s=hint_s), 0)
+    assert state.hold_until_us == held_s * SECOND_US
+
+
+def test_a_shorter_hint_does_not_shorten_a_longer_one() -> None:
+    state = after_outcome(START, Outcome(OutcomeClass.RATE_LIMITED, "", hint_s=60), 0)
+    assert after_outcome(state, Outcome(OutcomeClass.OK, "", hint_s=1), 0).hold_until_us == 60 * SECOND_US
+
+
+def test_results_that_come_in_after_an_operators_pause_do_not_end_it() -> None:
+    state = paused(START, "paused by an operator", 5)
+    for kind in (OutcomeClass.OK, OutcomeClass.RETRY):
+        assert after_outcome(state, Outcome(kind, ""), 6).status is RouteStatus.PAUSED
+
+
+@pytest.mark.parametrize(
+    ("before", "status"),
+    [
+        (START, RouteStatus.RUNNING),
+        (paused(START, "", 5), RouteStatus.PAUSED),
+        (fail(START, 1, OutcomeClass.GONE), RouteStatus.OPEN),
+        (failing(1, 2, 3, 4, 12), RouteStatus.OPEN),
+        (failing(1, 1, 1, kind=OutcomeClass.AUTH), RouteStatus.OPEN),
+    ],
+)
+def test_a_restart_probes_what_an_outcome_had_stopped(before: RouteState, status: RouteStatus) -> None:
+    after = restarted(before, 99)
+    assert after.status is status
+    if status is RouteStatus.OPEN:
+        assert after.probe_at_us == 99
+
+
+def test_recovery_forgets_why_it_was_stopped() -> None:
+    state = recovered(failing(1, 2, 3, 4, 12), 50)
+    assert (state.cause, state.reason, state.failures) == ("", "", 0)
