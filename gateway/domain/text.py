@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -17,7 +18,7 @@ def code_points(text: str) -> int:
 
 def utf16_units(text: str) -> int:
     """What JavaScript and Java call length: an emoji counts two."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def utf8_bytes(text: str) -> int:
@@ -43,7 +44,9 @@ def fit_lines(lines: Sequence[str], limit: int, measure: Measure = utf16_units, 
 
     A first line that alone is too long is cut. "" when not even the count fits.
     """
-    allowed = len(lines) if most is None else min(most, len(lines))
+    if not lines or limit < 0:
+        return ""
+    allowed = len(lines) if most is None else max(0, min(most, len(lines)))
     whole = "\n".join(lines[:allowed])
     if allowed == len(lines) and measure(whole) <= limit:
         return whole
@@ -54,7 +57,7 @@ def fit_lines(lines: Sequence[str], limit: int, measure: Measure = utf16_units, 
         if used + cost + reserve > limit:
             break
         shown, used = shown + 1, used + cost
-    kept = list(lines[:shown]) or [part for part in [cut(lines[0], limit - reserve, measure)] if part]
+    kept = list(lines[:shown]) or [part for part in [cut(lines[0], limit - reserve, measure)] if part and allowed]
     left_out = len(lines) - len(kept)
     if left_out:
         kept.append(f"+{left_out} more")
@@ -84,9 +87,11 @@ def fit_list(items: Sequence[str], limit: int, measure: Measure = utf16_units, *
     return text if measure(text) <= limit else ""
 
 
-_KEPT_CONTROLS = frozenset("\n\t")
-_CONTROL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_JOINERS = frozenset("\u200d\u200c")
+_REMOVED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_JOINERS = frozenset("\u200c\u200d")
+_FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_UNUSUAL = re.compile(r"[^\x20-\x7e\n\t]+")
+_LINE_END = re.compile("\r\n?|\u2028|\u2029")
 
 
 def plain(text: str) -> str:
@@ -96,12 +101,18 @@ def plain(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    return "".join(
-        c for c in text if c in _KEPT_CONTROLS or c in _JOINERS or unicodedata.category(c) not in _CONTROL_CATEGORIES
-    )
+    return _UNUSUAL.sub(_without_controls, _LINE_END.sub("\n", text))
+
+
+def _without_controls(run: re.Match[str]) -> str:
+    return "".join(c for c in run[0] if c in _JOINERS or unicodedata.category(c) not in _REMOVED_CATEGORIES)
 
 
 def one_line(text: str) -> str:
     """`plain`, with every run of white space as one blank: for titles, subjects and header fields."""
     return " ".join(plain(text).split())
+
+
+def is_visible(text: str) -> bool:
+    """Whether there is anything to see: a letter, figure, sign or symbol. Receivers refuse a field without."""
+    return any(unicodedata.category(c)[0] in "LNPS" and c not in _FILLERS for c in text)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from gateway.domain.alert import JSON, Alert, Resource
 from gateway.domain.severity import Severity
-from gateway.domain.text import fit_list, one_line, plain
+from gateway.domain.text import fit_list, is_visible, one_line, plain
 
 Fact: TypeAlias = tuple[str, str]
 
@@ -48,7 +48,8 @@ def title(alert: Alert, *, test: bool = False) -> str:
 
 def summary(alert: Alert) -> str:
     """The vendor's own headline on one line; type and id of the alert when it sent none."""
-    return one_line(alert.summary) or one_line(f"{alert.alert_type} alert {alert.alert_id}")
+    said = one_line(alert.summary)
+    return said if is_visible(said) else one_line(f"{alert.alert_type} alert {alert.alert_id}")
 
 
 def first_line(alert: Alert, *, test: bool = False) -> str:
@@ -114,12 +115,14 @@ def facts(alert: Alert, *, policies_limit: int = 200) -> tuple[Fact, ...]:
         ("Last seen", seen(alert)),
         ("Alert", one_line(alert.alert_id)),
     )
-    return tuple((label, value) for label, value in found if value)
+    return tuple((label, value) for label, value in found if is_visible(value))
 
 
 def details(alert: Alert) -> str:
     """The vendor's explanation, several lines; "" when each line only names an affected resource once more."""
     text = plain(alert.details).strip()
+    if not is_visible(text):
+        return ""
     named = {one_line(resource.info) for resource in alert.resources}
     return "" if all(one_line(line) in named for line in text.splitlines()) else text
 
@@ -131,7 +134,8 @@ def resource_lines(alert: Alert) -> tuple[str, ...]:
 
 
 def _resource_line(resource: Resource) -> str:
-    line = one_line(resource.info) or "(unnamed resource)"
+    name = one_line(resource.info)
+    line = name if is_visible(name) else "(unnamed resource)"
     if not resource.is_open:
         line += f" [{state_word(resource)}]"
     more = one_line(said(resource.details)) if resource.details is not None else ""
