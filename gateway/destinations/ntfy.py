@@ -1,0 +1,154 @@
+"""ntfy push notifications, published as JSON.
+
+Sources: https://docs.ntfy.sh/publish/#publish-as-json, https://docs.ntfy.sh/publish/#limitations (message 4096 bytes,
+longer ones become an attachment; 60 requests at once, then one every 5 s; 250 messages a day on ntfy.sh),
+https://github.com/binwiederhier/ntfy (server/server.go: the JSON body may take twice the message's limit).
+Messages are plain text, so nothing needs to be escaped.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations._http import as_json, json_object, post_json, text_of
+from gateway.domain.alert import JSON, Alert
+from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Tls
+from gateway.domain.optix import console_url
+from gateway.domain.outcome import Outcome, OutcomeClass, judge
+from gateway.domain.policy import Pace
+from gateway.domain.severity import Severity
+from gateway.domain.severity_map import level
+from gateway.domain.text import cut, fit_lines, utf8_bytes
+from gateway.domain.url import is_http
+from gateway.domain.wording import details, facts, resource_lines, title
+
+_MESSAGE = 4096
+_TITLE, _VALUE, _DETAILS, _RESOURCE, _URL = 250, 200, 1200, 200, 1000
+_EMPTY = len(as_json({"": ""}))
+_SHRUNK = "(ntfy refused the whole message as too large: details and resources are left out)"
+_PRIORITIES = {Severity.CRITICAL: 5, Severity.HIGH: 4, Severity.MEDIUM: 3, Severity.LOW: 2, Severity.UNKNOWN: 3}
+_EMOJI = {
+    Severity.CRITICAL: "rotating_light",
+    Severity.HIGH: "warning",
+    Severity.MEDIUM: "yellow_circle",
+    Severity.LOW: "large_blue_circle",
+    Severity.UNKNOWN: "white_circle",
+}
+
+
+def _checked(url: str) -> str:
+    if not is_http(url) or any(sign in url for sign in "@?#"):
+        raise ValueError("must be a server's address, as in https://ntfy.sh, without user, topic or query")
+    return url.rstrip("/") + "/"
+
+
+def _checked_topic(topic: SecretStr) -> SecretStr:
+    text = topic.get_secret_value()
+    if not (text.isascii() and 1 <= len(text) <= 64 and text.replace("-", "").replace("_", "a").isalnum()):
+        raise ValueError("must be 1 to 64 letters, figures, - and _")
+    return topic
+
+
+class NtfySettings(DestinationSettings):
+    url: Annotated[str, AfterValidator(_checked)] = Field("https://ntfy.sh/", description="the server's address")
+    topic: Annotated[SecretStr, AfterValidator(_checked_topic)] = Field(
+        description="the topic; whoever knows it on an open server can read it"
+    )
+    token: SecretStr | None = Field(None, description="access token (tk_…)")
+    username: str | None = Field(None, min_length=1, description="sign in by name, together with PASSWORD")
+    password: SecretStr | None = Field(None, description="goes with USERNAME")
+    ca_file: str = Field("", description="PEM file with the authority that signed the server's certificate")
+
+    def secrets(self) -> tuple[str, ...]:
+        pair = self._basic()
+        return (pair, *super().secrets()) if pair else super().secrets()
+
+    def credentials(self) -> tuple[tuple[str, str], ...]:
+        if self.token is not None:
+            return (("Authorization", f"Bearer {self.token.get_secret_value()}"),)
+        return (("Authorization", f"Basic {pair}"),) if (pair := self._basic()) else ()
+
+    def _basic(self) -> str:
+        if self.username is None or self.password is None:
+            return ""
+        return b64encode(f"{self.username}:{self.password.get_secret_value()}".encode()).decode("ascii")
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("USERNAME and PASSWORD go together")
+        if self.token is not None and self.username is not None:
+            raise ValueError("TOKEN or USERNAME and PASSWORD, not both")
+        return self
+
+
+def format_message(alert: Alert, context: Context, settings: NtfySettings) -> HttpRequest:
+    payload: dict[str, JSON] = {
+        "topic": settings.topic.get_secret_value(),
+        "title": cut(title(alert, test=context.test), _TITLE, utf8_bytes),
+        "priority": level(alert, _PRIORITIES, closed=2),
+        "tags": ["no_bell" if alert.is_closed else _EMOJI[alert.severity]],
+    }
+    if len(link := console_url(alert)) <= _URL:
+        payload["click"] = link
+        payload["actions"] = [{"action": "view", "label": "Open in Cloud Optix", "url": link}]
+    payload["message"] = _message(alert, context)
+    return post_json(settings.url, payload, settings.credentials(), Tls(settings.ca_file))
+
+
+def _message(alert: Alert, context: Context) -> str:
+    facts_said = "\n".join(f"{label}: {cut(value, _VALUE, _cost)}" for label, value in facts(alert))
+    if context.shrink:
+        return f"{facts_said}\n\n{_SHRUNK}"
+    text = "\n\n".join(filter(None, (facts_said, cut(details(alert), _DETAILS, _cost))))
+    lines = [f"- {cut(line, _RESOURCE, _cost)}" for line in resource_lines(alert)]
+    listed = fit_lines(lines, _MESSAGE - _cost(text) - _cost("\n\n"), _cost)
+    return "\n\n".join(filter(None, (text, listed)))
+
+
+def _cost(text: str) -> int:
+    """Bytes inside a JSON string. Never fewer than the message's own bytes, so one measure keeps both limits."""
+    return len(as_json({"": text})) - _EMPTY
+
+
+def read(answer: Answer, now: datetime) -> Outcome:
+    """200 with the message's id; an error says why in `error`."""
+    outcome = judge(answer, now)
+    if not isinstance(answer, HttpAnswer):
+        return outcome
+    said = json_object(answer)
+    if outcome.kind is OutcomeClass.OK:
+        return replace(outcome, reference=text_of(said.get("id")))
+    message = text_of(said.get("error"))
+    return replace(outcome, reason=f"{outcome.reason}: {message}") if message else outcome
+
+
+DESTINATION = Destination(
+    summary="Push notification through ntfy.sh or an ntfy server of one's own, with a priority by severity",
+    settings=NtfySettings,
+    format=format_message,
+    read=read,
+    backlog="latest",
+    pace=Pace(per_s=0.2, burst=30),
+    concurrency=1,
+    can_shrink=True,
+    limits={
+        "title": "250 bytes",
+        "details": "1200 bytes",
+        "message": "4096 bytes (beyond that ntfy makes an attachment of it); resources fill what is left, then +N more",
+    },
+    example="""\
+# A topic on ntfy.sh or on a server of one's own
+DESTINATION=ntfy
+URL=https://ntfy.example.com
+TOPIC=optix-alerts-example
+TOKEN=tk_exampletokennotarealone00000
+MIN_SEVERITY=critical
+""",
+)
