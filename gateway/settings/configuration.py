@@ -1,12 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.domain.authenticate import Source
+from gateway.domain.condition import Match
 from gateway.pipeline.configured import ConfiguredRoute
+from gateway.settings.envfile import Layer, environment, read_env_file
 from gateway.settings.gateway import GatewaySettings
+from gateway.settings.mistakes import ConfigurationMistakes, Mistake
+from gateway.settings.names import PREFIX, take_apart
+from gateway.settings.revision import revision_of
+from gateway.settings.routefiles import gather_routes
+from gateway.settings.routes import read_routes
+from gateway.settings.serving import read_serving
+from gateway.settings.sources import make_sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +37,37 @@ def read_configuration(
     """Process environment before `env_files` (the last wins) before defaults. Raises ConfigurationMistakes with all of
     them. `need_sources` False: it is no mistake that nobody may send.
     """
-    raise NotImplementedError
+    mistakes: list[Mistake] = []
+    named = take_apart(_layers(environ, env_files, mistakes), mistakes)
+    settings = read_serving(named, mistakes, need_sources=need_sources)
+    entries = gather_routes(settings.routes_dir, named.routes, mistakes)
+    routes = read_routes(entries, mistakes)
+    if mistakes:
+        raise ConfigurationMistakes(mistakes)
+    warnings = tuple(_warnings(settings, routes))
+    return Configuration(settings, make_sources(settings), routes, revision_of(routes), warnings)
+
+
+def _layers(environ: Mapping[str, str], env_files: Sequence[Path], mistakes: list[Mistake]) -> tuple[Layer, ...]:
+    files = [read_env_file(path, mistakes, prefix=PREFIX) for path in env_files]
+    return (environment(environ, PREFIX), *reversed(files))
+
+
+def _warnings(settings: GatewaySettings, routes: Sequence[ConfiguredRoute]) -> Iterator[str]:
+    if not routes:
+        yield "no route: alerts are stored and go nowhere"
+    for route in routes:
+        for name in _unknown_sources(route, settings):
+            yield f'route "{route.name}": SOURCES names "{name}", and there is no such source'
+    if settings.allow_unauthenticated:
+        yield f"GATEWAY_ALLOW_UNAUTHENTICATED: whoever reaches {settings.listen} can send alerts"
+    if settings.ops_listen and not settings.ops_listen.is_loopback and not settings.ops_token:
+        place = f"the ops listener on {settings.ops_listen}"
+        yield f"{place} has no GATEWAY_OPS_TOKEN: its page and API refuse everyone"
+
+
+def _unknown_sources(route: ConfiguredRoute, settings: GatewaySettings) -> Iterator[str]:
+    known = settings.credentials()
+    for condition in route.filter.conditions:
+        if isinstance(condition, Match) and condition.name == "SOURCES":
+            yield from (name for name in condition.written if name.casefold() not in known)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import TypeAlias
+
+from dotenv.parser import Binding, parse_stream
+
+from gateway.settings.mistakes import ENVIRONMENT, Mistake, shown_key
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One entry and where it stands, for mistakes. `key` as the operator wrote it. `from_file`: the text is the content
+    of the file that a `_FILE` entry names.
+    """
+
+    text: str = field(repr=False)
+    key: str
+    where: str = ENVIRONMENT
+    line: int | None = None
+    from_file: bool = False
+
+    def mistake(self, message: str) -> Mistake:
+        return Mistake(self.where, self.line, shown_key(self.key), message)
+
+
+Layer: TypeAlias = Mapping[str, Value]
+"""The entries of one place by key. Layers stand in tuples, the strongest first."""
+
+
+def environment(environ: Mapping[str, str], prefix: str) -> Layer:
+    return {key: Value(text, key) for key, text in environ.items() if key.startswith(prefix)}
+
+
+def read_env_file(path: Path | str, mistakes: list[Mistake], *, prefix: str = "") -> Layer:
+    """The entries whose keys begin with `prefix`; others are none of our business. Nothing is interpolated."""
+    text = read_text(path, mistakes)
+    layer: dict[str, Value] = {}
+    for binding in () if text is None else _bindings(text):
+        value = _value(binding, str(path), mistakes)
+        if value is None or not value.key.startswith(prefix):
+            continue
+        if value.key in layer:
+            mistakes.append(value.mistake(f"given twice, first in line {layer[value.key].line}. Keep one of the two."))
+            continue
+        layer[value.key] = value
+    return layer
+
+
+def read_text(path: Path | str, mistakes: list[Mistake]) -> str | None:
+    """A whole file as text, without a byte order mark; None when it cannot be read, which is a mistake."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a thousand route files: Path costs more than reading does
+            data = file.read()
+    except OSError as error:
+        mistakes.append(Mistake(str(path), None, "", f"cannot be read: {why(error)}."))
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        mistakes.append(Mistake(str(path), line, "", "is not UTF-8. Save the file in that encoding."))
+        return None
+
+
+def why(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
+
+
+def _bindings(text: str) -> Iterator[Binding]:
+    return parse_stream(StringIO(text))
+
+
+def _value(binding: Binding, where: str, mistakes: list[Mistake]) -> Value | None:
+    """The entry, or None for blank lines, comments and what cannot be read. A wrong line is never shown: it may be part
+    of a secret.
+    """
+    if binding.key is not None and binding.value is not None:
+        return Value(binding.value, binding.key, where, _line(binding))
+    if binding.error:
+        remedy = "Write KEY=value; a value with quotes or line ends needs a pair of quotes around it."
+        mistakes.append(Mistake(where, _line(binding), "", f"this line cannot be read. {remedy}"))
+    elif binding.key is not None:
+        mistakes.append(Mistake(where, _line(binding), shown_key(binding.key), 'has no "=". Write KEY=value.'))
+    return None
+
+
+def _line(binding: Binding) -> int:
+    """The parser counts from the end of the entry before, blank lines included."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")

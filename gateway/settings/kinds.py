@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_args
+
+from pydantic import SecretStr
+
+from gateway.destinations import Destination, load
+from gateway.domain.filter import FILTER_KEYS
+from gateway.settings.policies import POLICY_KEYS
+
+COMMON_KEYS = ("DESTINATION", *FILTER_KEYS, *POLICY_KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A destination as route files see it. `keys`: its own, each with the field that it fills. `known`: every key that
+    a route to it may have.
+    """
+
+    name: str
+    destination: Destination[Any]
+    keys: dict[str, str]
+    secrets: frozenset[str]
+    known: frozenset[str]
+
+    def example_of(self, key: str) -> str:
+        """The line of the kind's example that gives this key, "" without one."""
+        match = re.search(rf"^#?\s*({key}(?:_FILE)?=\S.*)$", self.destination.example, re.MULTILINE)
+        return match[1].strip() if match else ""
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """Imports the destination. KeyError when there is none of that name."""
+    destination = load(name)
+    fields = destination.settings.model_fields
+    keys = {field.upper(): field for field in fields}
+    secrets = frozenset(key for key, field in keys.items() if _holds_secret(fields[field].annotation))
+    return Kind(name, destination, keys, secrets, frozenset(keys) | frozenset(COMMON_KEYS))
+
+
+def _holds_secret(annotation: object) -> bool:
+    return annotation is SecretStr or any(_holds_secret(part) for part in get_args(annotation))

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+from pydantic import ValidationError
+
+from gateway.destinations import DestinationSettings, FormatFault, kinds
+from gateway.domain.alert import Alert
+from gateway.domain.filter import FILTER_KEYS, Filter, FilterMistakes, parse_filter
+from gateway.domain.optix import parse
+from gateway.pipeline.configured import ConfiguredRoute
+from gateway.samples import load as load_sample
+from gateway.samples import names as sample_names
+from gateway.settings.envfile import Layer
+from gateway.settings.gateway import DEFAULT_SOURCE
+from gateway.settings.keys import Keys, unknown_keys
+from gateway.settings.kinds import COMMON_KEYS, Kind, kind_of
+from gateway.settings.mistakes import Mistake, listed, nearest, or_nearest
+from gateway.settings.policies import POLICY_KEYS, read_policy
+from gateway.settings.routefiles import RouteEntries
+from gateway.settings.sentences import ended, sentence
+from gateway.settings.units import items, unknown_choice
+
+
+def read_routes(entries: Sequence[RouteEntries], mistakes: list[Mistake]) -> tuple[ConfiguredRoute, ...]:
+    """The routes without a mistake, in the order given."""
+    names = [route.name for route in entries]
+    read = (_read_route(route, [name for name in names if name != route.name], mistakes) for route in entries)
+    return tuple(route for route in read if route is not None)
+
+
+def _read_route(entries: RouteEntries, others: Sequence[str], mistakes: list[Mistake]) -> ConfiguredRoute | None:
+    keys = Keys()
+    try:
+        return _route(entries, others, keys)
+    finally:
+        mistakes += keys.mistakes
+
+
+def _route(entries: RouteEntries, others: Sequence[str], keys: Keys) -> ConfiguredRoute | None:
+    kind = _read_kind(entries, others, keys)
+    if kind is None:
+        return None
+    for value in unknown_keys(entries.layers, kind.known):
+        keys.mistakes.append(value.mistake(_unknown_key(value.key, kind)))
+    _take(keys, (*FILTER_KEYS, *POLICY_KEYS, *kind.keys), entries.layers, kind)
+    chosen = _read_filter(keys)
+    policy = read_policy(keys, kind.destination)
+    settings = _read_settings(entries, kind, keys)
+    if chosen is None or settings is None or keys.mistakes:
+        return None
+    return ConfiguredRoute(entries.name, chosen, policy, kind.name, kind.destination, settings, entries.origin)
+
+
+def _take(keys: Keys, names: Iterable[str], layers: Sequence[Layer], kind: Kind) -> None:
+    """Only what is there: routes are many, and most keys are left out of most of them."""
+    given = {key for layer in layers for key in layer}
+    for name in names:
+        if name in given or f"{name}_FILE" in given:
+            keys.take(name, layers, known=kind.known, secret=name in kind.secrets)
+
+
+def _read_kind(entries: RouteEntries, others: Sequence[str], keys: Keys) -> Kind | None:
+    keys.take("DESTINATION", entries.layers, known=COMMON_KEYS, secret=True)
+    value = keys.values.get("DESTINATION")
+    if value is None:
+        if "DESTINATION" not in keys.broken:
+            near = nearest(entries.name, others)
+            meant = f' Or did you mean the route "{near}"?' if near else ""
+            message = f'the route "{entries.name}" has none. Set one of {listed(kinds())}.{meant}'
+            keys.mistakes.append(entries.missing("DESTINATION", message))
+        return None
+    try:
+        return kind_of(value.text.strip().lower())
+    except KeyError:
+        keys.refuse("DESTINATION", unknown_choice(value.text, kinds(), "a kind of destination"))
+        return None
+
+
+def _unknown_key(written: str, kind: Kind) -> str:
+    key = written.rpartition("__")[2]
+    return or_nearest(f"a route to {kind.name} has no such key", key, kind.known)
+
+
+def _read_filter(keys: Keys) -> Filter | None:
+    lists: dict[str, Sequence[str]] = {}
+    for key in FILTER_KEYS:
+        value = keys.values.get(key)
+        if value is None:
+            continue
+        try:
+            lists[key] = items(value.text, from_file=value.from_file)
+        except ValueError as error:
+            keys.refuse(key, str(error))
+    try:
+        return parse_filter(lists)
+    except FilterMistakes as found:
+        for key, message in found.mistakes:
+            keys.refuse(key if key in keys.values else "DESTINATION", ended(message))
+        return None
+
+
+def _read_settings(entries: RouteEntries, kind: Kind, keys: Keys) -> DestinationSettings | None:
+    texts = {field: keys.values[key].text for key, field in kind.keys.items() if key in keys.values}
+    try:
+        settings: DestinationSettings = kind.destination.settings.model_validate(texts)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            place = str(detail["loc"][0]).upper() if detail["loc"] else ""
+            if place in kind.keys and place not in keys.values:
+                _report_missing(entries, kind, place, keys)
+            else:
+                key = place if place in keys.values else _spoken_of(str(detail["msg"]), kind, keys)
+                said = sentence(detail, keys.values[key].text, secret=key in kind.secrets)
+                keys.refuse(key, said + _remedy(detail["type"], key, kind))
+        return None
+    return settings if _is_worded(settings, kind, keys) else None
+
+
+def _report_missing(entries: RouteEntries, kind: Kind, key: str, keys: Keys) -> None:
+    if key not in keys.broken:
+        example = kind.example_of(key)
+        remedy = f"Write a line such as {example}" if example else f"Set {key}, or {key}_FILE with the path of a file."
+        message = ended(f"missing: a route to {kind.name} needs it. {remedy}")
+        keys.mistakes.append(entries.missing(key, message))
+
+
+def _remedy(error_type: str, key: str, kind: Kind) -> str:
+    """An example, where the sentence says what is wrong but not how it is put right."""
+    example = kind.example_of(key) if error_type == "string_pattern_mismatch" else ""
+    return f" Write a line such as {example}" if example else ""
+
+
+def _spoken_of(message: str, kind: Kind, keys: Keys) -> str:
+    """The given key that a sentence about several keys begins with, or else the destination."""
+    found = [(message.find(key), key) for key in kind.keys if key in message and key in keys.values]
+    return min(found, default=(0, "DESTINATION"))[1]
+
+
+def _is_worded(settings: DestinationSettings, kind: Kind, keys: Keys) -> bool:
+    """Whether the destination can word the sample alerts with these settings."""
+    if kind.destination.verify is None:
+        return True
+    try:
+        kind.destination.verify(settings, _samples())
+    except FormatFault as fault:
+        keys.refuse("BODY" if "BODY" in keys.values else "DESTINATION", ended(str(fault)))
+        return False
+    return True
+
+
+@cache
+def _samples() -> tuple[tuple[Alert, bytes], ...]:
+    bodies = [load_sample(name) for name in sample_names()]
+    read = ((parse(DEFAULT_SOURCE, body), body) for body in bodies)
+    return tuple((alert, body) for alert, body in read if isinstance(alert, Alert))
