@@ -92,7 +92,8 @@ def _mistake_in(key: str, item: str) -> Iterator[str]:
         if item.lower() not in known:
             yield f"there is no severity {item!r}{_nearest(item.lower(), known)}; there are {', '.join(known)}"
     elif "*" in item and not FIELDS[key.removeprefix("NOT_")].globs:
-        yield f"{item!r} has a *, which this key takes as it stands; write values in full"
+        takers = ", ".join(name for name, field in FIELDS.items() if field.globs)
+        yield f"{item!r} has a *, but patterns are only for {takers}; write the value in full"
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:
@@ -125,19 +126,22 @@ def _match(name: str, items: Sequence[str], *, negated: bool = False, implied: b
 def _contradictions(conditions: Sequence[Condition]) -> Iterator[tuple[str, str]]:
     """Conditions that no alert can meet together: a route that can never take anything is a mistake."""
     matches = {condition.key: condition for condition in conditions if isinstance(condition, Match)}
+    excluded = dict(_all_excluded(matches))
+    yield from excluded.items()
+    floor = next((condition.floor for condition in conditions if isinstance(condition, AtLeast)), Severity.LOW)
+    severities = [matches[key] for key in ("SEVERITIES", "NOT_SEVERITIES") if key in matches]
+    left = [s for s in Severity if at_least(s, floor) and all((s in m.exact) is not m.negated for m in severities)]
+    if not left and "NOT_SEVERITIES" not in excluded:
+        key = "NOT_SEVERITIES" if floor is Severity.LOW else _MIN
+        yield key, "together with the other severity keys it leaves none: no alert could ever be taken"
+
+
+def _all_excluded(matches: Mapping[str, Match]) -> Iterator[tuple[str, str]]:
     for name in FIELDS:
         wanted, unwanted = matches.get(name), matches.get(f"NOT_{name}")
         if wanted and unwanted and all(_covered(pattern, unwanted) for pattern in _patterns(wanted)):
             default = " (the default)" if wanted.implied else ""
             yield unwanted.key, f"excludes everything that {name}{default} asks for: no alert could ever be taken"
-            return
-    floor = next((condition.floor for condition in conditions if isinstance(condition, AtLeast)), Severity.LOW)
-    severities = [matches[key] for key in ("SEVERITIES", "NOT_SEVERITIES") if key in matches]
-    if not any(at_least(s, floor) and all((s in m.exact) is not m.negated for m in severities) for s in Severity):
-        yield (
-            _MIN if floor is not Severity.LOW else "NOT_SEVERITIES",
-            "leaves no severity: no alert could ever be taken",
-        )
 
 
 def _patterns(match: Match) -> tuple[str, ...]:
