@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import assert_never
 
 from gateway.domain.message import Answer, HttpAnswer, MailAnswer, NoAnswer, Written
+from gateway.domain.text import cut, one_line
 
 
 class OutcomeClass(StrEnum):
@@ -100,7 +101,7 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
 def _until_s(value: str, now: datetime) -> float | None:
     try:
         moment = parsedate_to_datetime(value)
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, IndexError, TypeError, OverflowError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())
@@ -108,6 +109,7 @@ def _until_s(value: str, now: datetime) -> float | None:
 
 _AUTH_CODES = frozenset({530, 534, 535, 538})
 _TOO_LARGE_CODE = 552
+_LONGEST_REASON = 300
 
 
 def judge_mail(answer: MailAnswer) -> Outcome:
@@ -120,4 +122,4 @@ def judge_mail(answer: MailAnswer) -> Outcome:
         kind = OutcomeClass.REJECTED
     else:
         kind = OutcomeClass.RETRY if answer.code >= 400 else OutcomeClass.OK
-    return Outcome(kind, f"{answer.code} {answer.text}".strip(), answer.code)
+    return Outcome(kind, cut(one_line(f"{answer.code} {answer.text}"), _LONGEST_REASON), answer.code)
