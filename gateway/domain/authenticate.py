@@ -22,7 +22,7 @@ class Source:
 
 
 def digest_of(value: str) -> bytes:
-    return sha256(value.encode("utf-8", "surrogateescape")).digest()
+    return sha256(value.encode("utf-8", "surrogatepass")).digest()
 
 
 _NOBODY = Source("", "authorization", (bytes(32),))
@@ -34,8 +34,10 @@ def authenticate(name: str, headers: Mapping[str, str], sources: Mapping[str, So
     `headers` must look names up without case (as aiohttp's do).
     """
     source = sources.get(name, _NOBODY)
-    presented = digest_of(headers.get(source.header, ""))
+    value = headers.get(source.header, "")
+    presented = digest_of(value)
     matched = False
     for accepted in source.accepted:
         matched |= compare_digest(presented, accepted)
-    return source if (matched or source.open_to_all) and source is not _NOBODY else None
+    known = matched and value != ""  # nothing presented is never a credential, whatever is configured
+    return source if (known or source.open_to_all) and source is not _NOBODY else None
