@@ -26,20 +26,20 @@ from gateway.settings.units import items, unknown_choice
 def read_routes(entries: Sequence[RouteEntries], mistakes: list[Mistake]) -> tuple[ConfiguredRoute, ...]:
     """The routes without a mistake, in the order given."""
     names = [route.name for route in entries]
-    read = (_read_route(route, [name for name in names if name != route.name], mistakes) for route in entries)
+    read = (_read_route(route, names, mistakes) for route in entries)
     return tuple(route for route in read if route is not None)
 
 
-def _read_route(entries: RouteEntries, others: Sequence[str], mistakes: list[Mistake]) -> ConfiguredRoute | None:
+def _read_route(entries: RouteEntries, names: Sequence[str], mistakes: list[Mistake]) -> ConfiguredRoute | None:
     keys = Keys()
     try:
-        return _route(entries, others, keys)
+        return _route(entries, names, keys)
     finally:
         mistakes += keys.mistakes
 
 
-def _route(entries: RouteEntries, others: Sequence[str], keys: Keys) -> ConfiguredRoute | None:
-    kind = _read_kind(entries, others, keys)
+def _route(entries: RouteEntries, names: Sequence[str], keys: Keys) -> ConfiguredRoute | None:
+    kind = _read_kind(entries, names, keys)
     if kind is None:
         return None
     for value in unknown_keys(entries.layers, kind.known):
@@ -61,12 +61,12 @@ def _take(keys: Keys, names: Iterable[str], layers: Sequence[Layer], kind: Kind)
             keys.take(name, layers, known=kind.known, secret=name in kind.secrets)
 
 
-def _read_kind(entries: RouteEntries, others: Sequence[str], keys: Keys) -> Kind | None:
+def _read_kind(entries: RouteEntries, names: Sequence[str], keys: Keys) -> Kind | None:
     keys.take("DESTINATION", entries.layers, known=COMMON_KEYS, secret=True)
     value = keys.values.get("DESTINATION")
     if value is None:
         if "DESTINATION" not in keys.broken:
-            near = nearest(entries.name, others)
+            near = nearest(entries.name, (name for name in names if name != entries.name))
             meant = f' Or did you mean the route "{near}"?' if near else ""
             message = f'the route "{entries.name}" has none. Set one of {listed(kinds())}.{meant}'
             keys.mistakes.append(entries.missing("DESTINATION", message))
