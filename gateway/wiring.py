@@ -1,0 +1,261 @@
+"""The composition root: makes every part from the settings, joins them, and takes them down in good order.
+
+It alone reads settings, and it owns the clock and the dice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import ssl
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from gateway import __version__
+from gateway.domain.route import RouteTable
+from gateway.outbound.transports import Transports
+from gateway.pipeline.attempt import Courier
+from gateway.pipeline.dispatch import Dispatcher
+from gateway.pipeline.housekeeping import Housekeeping
+from gateway.pipeline.intake import Intake
+from gateway.pipeline.jobs import Jobs
+from gateway.pipeline.operations import Operations
+from gateway.ports import StoreUnavailable
+from gateway.queue.sqlite import SqliteStore, StoreBroken, open_sqlite
+from gateway.settings.configuration import Configuration
+from gateway.settings.gateway import Address, GatewaySettings
+from gateway.telemetry.logs import configure
+from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.observer import TelemetryObserver
+from gateway.web.ops import ops_application
+from gateway.web.receive import WebhookEndpoint
+from gateway.web.server import Handler, WebServer, tls_context
+
+
+class CannotStart(Exception):
+    """The configuration is right, but this machine does not let the gateway run: why, and what to do."""
+
+
+class SystemClock:
+    def now_us(self) -> int:
+        return time.time_ns() // 1000
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+
+def transports() -> Transports:
+    """The ways out, for one event loop."""
+    return Transports(f"optix-gateway/{__version__}")
+
+
+class Broken:
+    """Set, with the reason, when the gateway must end because its store failed; a supervisor starts it again."""
+
+    def __init__(self) -> None:
+        self._event, self.reason = asyncio.Event(), ""
+
+    def report(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self._event.set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway that runs. `webhooks` and `ops` are the addresses its listeners are bound to."""
+
+    webhooks: Sequence[tuple[str, int]]
+    ops: Sequence[tuple[str, int]]
+    operations: Operations
+    broken: Broken
+
+
+async def serve_until_signal(configuration: Configuration) -> int:
+    """Run until SIGTERM or SIGINT; the exit code."""
+    settings = configuration.gateway
+    log = configure(settings.log_format, settings.log_level, sys.stdout, secrets_of(configuration))
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(configuration) as gateway:
+        for warning in configuration.warnings:
+            log.warning("configuration.doubted", warning=warning)
+        log.info(
+            "gateway.started",
+            version=__version__,
+            revision=configuration.revision,
+            webhooks=_addresses(gateway.webhooks),
+            ops=_addresses(gateway.ops),
+            database=str(settings.database_file),
+            routes=len(configuration.routes),
+        )
+        waits = [asyncio.ensure_future(wait) for wait in (stop.wait(), gateway.broken.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        log.info("gateway.stopping", grace_s=settings.shutdown_grace_s)
+    if gateway.broken.reason:
+        log.error("gateway.broken", reason=gateway.broken.reason)
+        return 1
+    log.info("gateway.stopped")
+    return 0
+
+
+def secrets_of(configuration: Configuration) -> set[str]:
+    """Everything that must never be printed."""
+    settings = configuration.gateway
+    found = {value.get_secret_value() for c in settings.credentials().values() for value in c.auth_values}
+    if settings.ops_token:
+        found.add(settings.ops_token.get_secret_value())
+    for route in configuration.routes:
+        found.update(route.settings.secrets())
+    return found
+
+
+def _addresses(bound: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(str(Address(host, port)) for host, port in bound)
+
+
+@asynccontextmanager
+async def running(configuration: Configuration) -> AsyncIterator[Gateway]:
+    """A gateway from the first listening socket to the last result on disk. CannotStart when it cannot be.
+
+    At the end: not ready -> webhooks get 503 -> nothing more is claimed -> what is under way finishes within the grace
+    time -> the rest is given back -> results are on disk -> closed.
+    """
+    async with AsyncExitStack() as stack:
+        parts = await _Parts.make(configuration, stack)
+        async with asyncio.TaskGroup() as background:
+            tasks = [background.create_task(task) for task in (parts.jobs.run(), parts.housekeeping.run())]
+            try:
+                yield await parts.listen(configuration, stack)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                parts.intake.accepting = False
+                with suppress(StoreUnavailable):
+                    await parts.dispatcher.stop(configuration.gateway.shutdown_grace_s)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """Everything between the sockets, joined."""
+
+    dispatcher: Dispatcher
+    intake: Intake
+    jobs: Jobs
+    housekeeping: Housekeeping
+    operations: Operations
+    observer: TelemetryObserver
+    metrics: Metrics
+    broken: Broken
+
+    @classmethod
+    async def make(cls, configuration: Configuration, stack: AsyncExitStack) -> _Parts:
+        routes, settings = configuration.routes, configuration.gateway
+        clock, broken = SystemClock(), Broken()
+        metrics = Metrics(version=__version__, sources=configuration.sources, routes=[route.name for route in routes])
+        observer = TelemetryObserver(structlog.get_logger(), metrics, clock)
+        store = await _open(settings, clock, observer, broken)
+        stack.push_async_callback(store.close)
+        transport = transports()
+        stack.push_async_callback(transport.close)
+        courier = Courier(
+            store=store,
+            transport=transport,
+            clock=clock,
+            dice=random.random,
+            observer=observer,
+            revision=configuration.revision,
+        )
+        dispatcher = Dispatcher(routes, store=store, courier=courier, clock=clock, observer=observer)
+        await dispatcher.start()
+        observer.restore(lane.state for lane in dispatcher.lanes.values())
+        table = RouteTable([(route.name, route.filter) for route in routes])
+        intake = Intake(
+            routes,
+            table,
+            dispatcher=dispatcher,
+            store=store,
+            clock=clock,
+            observer=observer,
+            revision=configuration.revision,
+        )
+        jobs = Jobs(store, dispatcher, observer)
+        retention_us = int(settings.retention_s * 1_000_000)
+        housekeeping = Housekeeping(store, dispatcher, clock, observer, retention_us=retention_us)
+        operations = Operations(
+            routes,
+            table,
+            store=store,
+            dispatcher=dispatcher,
+            intake=intake,
+            jobs=jobs,
+            housekeeping=housekeeping,
+            transport=transport,
+            clock=clock,
+            observer=observer,
+        )
+        return cls(dispatcher, intake, jobs, housekeeping, operations, observer, metrics, broken)
+
+    async def listen(self, configuration: Configuration, stack: AsyncExitStack) -> Gateway:
+        settings = configuration.gateway
+        endpoint = WebhookEndpoint(self.intake, configuration.sources, self.observer, max_bytes=settings.max_body_bytes)
+        webhooks = await _listen(endpoint.handle, settings.listen, "GATEWAY_LISTEN", stack, tls=_tls(settings))
+        ops: Sequence[tuple[str, int]] = ()
+        if settings.ops_listen:
+            token = settings.ops_token.get_secret_value() if settings.ops_token else None
+            application = ops_application(self.operations, self.metrics, token=token)
+            ops = await _listen(application, settings.ops_listen, "GATEWAY_OPS_LISTEN", stack)
+        return Gateway(webhooks, ops, self.operations, self.broken)
+
+
+async def _open(
+    settings: GatewaySettings, clock: SystemClock, observer: TelemetryObserver, broken: Broken
+) -> SqliteStore:
+    try:
+        return await open_sqlite(
+            settings.database_file,
+            clock=clock,
+            disk_reserve_bytes=settings.disk_reserve_bytes,
+            on_fatal=broken.report,
+            on_commit=observer.committed,
+        )
+    except StoreBroken as fault:
+        raise CannotStart(str(fault)) from None
+
+
+async def _listen(
+    served: Handler | web.Application,
+    address: Address,
+    setting: str,
+    stack: AsyncExitStack,
+    tls: ssl.SSLContext | None = None,
+) -> Sequence[tuple[str, int]]:
+    server = WebServer(served, host=address.host, port=address.port, tls=tls)
+    try:
+        bound = await server.start()
+    except OSError as error:
+        raise CannotStart(f"{setting}={address}: {error.strerror}. Is another program using it?") from None
+    stack.push_async_callback(server.stop)
+    return bound
+
+
+def _tls(settings: GatewaySettings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    try:
+        return tls_context(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        what = error.strerror or type(error).__name__
+        raise CannotStart(f"GATEWAY_TLS_CERT and GATEWAY_TLS_KEY cannot be used together: {what}.") from None

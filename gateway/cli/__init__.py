@@ -1,1 +1,11 @@
-def main() -> None: ...
+"""The door for people at a shell. Each command is a file here; what it needs is imported when it runs, so that none
+pays for another.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    from gateway.cli.app import app  # noqa: PLC0415 - `import gateway.cli` must cost nothing
+
+    app()

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway import samples
+from gateway.cli.output import fail
+
+PayloadFile = Annotated[
+    str | None, typer.Argument(metavar="[FILE|-]", help="A webhook body; - reads standard input. Default: a sample.")
+]
+
+
+def read_payload(file: str | None) -> bytes:
+    """The bytes of a file, of standard input for "-", of the vendor's documented sample for None; the name of a sample
+    will do for a file.
+    """
+    if file is None:
+        return samples.load(samples.DOCUMENTED)
+    if file == "-":
+        return sys.stdin.buffer.read()
+    if not Path(file).exists() and file in samples.names():
+        return samples.load(file)
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        known = ", ".join(samples.names())
+        raise fail(f"{file}: {error.strerror}.", f"Give a file, - for standard input, or a sample: {known}.") from None
