@@ -1,0 +1,55 @@
+"""Addresses that operators write: checked once, with sentences for what is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from email.utils import getaddresses
+from ipaddress import ip_address
+from typing import NamedTuple
+
+# Letters, digits, dots and hyphens; or an IPv6 address. Underscores occur in names inside container networks.
+_HOST = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]*[0-9A-Za-z.])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]+(?:%\w+)?")
+
+# RFC 5321, 4.1.2 and 4.5.3.1: an unquoted local part of 64, a domain of 255.
+_ATOM = r"[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?"
+_MAILBOX = re.compile(rf"(?=[^@]{{1,64}}@[^@]{{1,255}}$){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
+
+
+class Mailbox(NamedTuple):
+    """`address` is what the envelope carries. `name` is shown beside it, "" for none."""
+
+    name: str
+    address: str
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+
+def host(text: str) -> str:
+    """A name or an IP address without a port; brackets around IPv6 are taken off."""
+    found = text.strip().removeprefix("[").removesuffix("]")
+    if not _HOST.fullmatch(found):
+        raise ValueError("this is not a host. Write a name or an IP address, without a scheme and without a port.")
+    return found
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a host as `host` returns it can be this machine only."""
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name.lower() == "localhost"
+
+
+def mailboxes(text: str) -> tuple[Mailbox, ...]:
+    """`a@example.com, Name <b@example.com>`; repeats are dropped."""
+    found: dict[str, Mailbox] = {}
+    for name, address in getaddresses([text.strip()]) if text.strip() else []:
+        if not _MAILBOX.fullmatch(address) or any(c in name for c in "\r\n\0"):
+            raise ValueError("this is not a list of mail addresses. Write a@example.com, Name <b@example.com>.")
+        found.setdefault(address, Mailbox(name, address))
+    if not found:
+        raise ValueError("a mail address is missing.")
+    return tuple(found.values())
