@@ -1,0 +1,94 @@
+"""Who is first of an incident on a route.
+
+Of the deliveries of one (route, key) that are pending or sending, one is the *head*; the others wait with `head = 0`
+and are in no index that a claim reads, so a busy incident costs a claim nothing. Every function here keeps that so.
+An empty key is no incident: such a delivery is always its own head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.queue.book import Book, marks, pieces
+
+NEWER_STATE = "a newer state of this alert took its place"
+
+Incident = tuple[str, str]
+
+_OCCUPIED = """
+WITH asked (route, key) AS (VALUES {marks})
+SELECT route, key FROM asked WHERE EXISTS (
+    SELECT 1 FROM delivery AS d WHERE d.route = asked.route AND d.key = asked.key AND d.state < 2)
+"""
+PROMOTE = """
+UPDATE delivery SET head = 1 WHERE id IN (
+    SELECT (SELECT w.id FROM delivery AS w
+            WHERE w.route = gone.route AND w.key = gone.key AND w.state < 2 AND w.head = 0 ORDER BY w.id LIMIT 1)
+    FROM delivery AS gone WHERE gone.id IN ({marks}) AND gone.key <> '')
+RETURNING route, key
+"""
+_SUPERSEDE = """
+UPDATE delivery SET state = 5, head = 0, finished_us = ?, reason = ?
+WHERE route = ? AND key = ? AND state < 2 AND state = 0 AND id < ?
+"""
+_WAITING = "SELECT id, supersede FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 0"
+_HEAD = "SELECT id, state FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 1"
+_SET_HEAD = "UPDATE delivery SET head = ? WHERE id = ?"
+_NO_ROW = 2**63 - 1
+
+
+def occupied(book: Book, incidents: Sequence[Incident]) -> set[Incident]:
+    """Those of the incidents that have something pending or sending."""
+    found: set[Incident] = set()
+    for part in pieces(incidents):
+        flat = [text for incident in part for text in incident]
+        found.update(book.db.execute(_OCCUPIED.format(marks=marks(2, len(part))), flat))
+    return found
+
+
+def promote(book: Book, gone: Sequence[int]) -> set[Incident]:
+    """Heads that finished or were parked, by row, make room for the next oldest; the incidents that have a new head."""
+    promoted: set[Incident] = set()
+    for part in pieces(gone):
+        promoted.update(book.db.execute(PROMOTE.format(marks=",".join("?" * len(part))), part).fetchall())
+    return promoted
+
+
+def supersede(book: Book, incident: Incident, *, younger: int = _NO_ROW) -> None:
+    """What waits and is older than the row `younger` gives way. One that is being sent stays."""
+    book.db.execute(_SUPERSEDE, (book.now_us(), NEWER_STATE, *incident, younger))
+
+
+def rejoin(book: Book, row: int, incident: Incident) -> bool:
+    """A head that was being sent waits again. It gives way to a newer state that was to take its place, or lets an
+    older one (made pending again meanwhile) go first; True when another is the head now.
+    """
+    if not incident[1]:
+        return False
+    youngest: tuple[int, int] | None = book.db.execute(_WAITING + " ORDER BY id DESC LIMIT 1", incident).fetchone()
+    if youngest is None:
+        return False
+    if youngest[0] > row and youngest[1]:
+        supersede(book, incident, younger=youngest[0])
+        return _be_head(book, youngest[0])
+    oldest: tuple[int, int] = book.db.execute(_WAITING + " ORDER BY id LIMIT 1", incident).fetchone()
+    if oldest[0] > row:
+        return False
+    book.db.execute(_SET_HEAD, (0, row))
+    return _be_head(book, oldest[0])
+
+
+def _be_head(book: Book, row: int) -> bool:
+    book.db.execute(_SET_HEAD, (1, row))
+    return True
+
+
+def place(book: Book, row: int, incident: Incident) -> bool:
+    """Whether a delivery that is to be pending again becomes the head; a younger head that only waits steps back."""
+    head: tuple[int, int] | None = book.db.execute(_HEAD, incident).fetchone() if incident[1] else None
+    if head is None:
+        return True
+    if head[1] or head[0] < row:
+        return False
+    book.db.execute(_SET_HEAD, (0, head[0]))
+    return True

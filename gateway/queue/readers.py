@@ -1,0 +1,71 @@
+"""Connections that only read: short queries in threads of their own, so that no search holds up alerts."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import local
+from typing import TypeVar
+
+from gateway.ports import Clock, StoreUnavailable
+from gateway.queue.book import Book
+from gateway.queue.failures import Failure, describe, failure_of
+
+R = TypeVar("R")
+
+_THREADS = 2
+_BUSY_S = 5.0
+_CACHE_KIB = 2048
+
+
+class Readers:
+    def __init__(self, database: Path, clock: Clock, store: str, on_fatal: Callable[[str], None]) -> None:
+        self._uri = database.absolute().as_uri() + "?mode=ro"
+        self._clock, self._store, self._on_fatal = clock, store, on_fatal
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store-reader")
+        self._own = local()
+        self._opened: list[sqlite3.Connection] = []
+
+    async def read(self, query: Callable[[Book], R]) -> R:
+        """What the query finds in one snapshot. `on_fatal` is called in the loop's thread."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, self._run, query)
+        except sqlite3.Error as error:
+            if failure_of(error) is Failure.FATAL:
+                self._on_fatal(describe(error))
+            raise StoreUnavailable(f"the database could not be read ({describe(error)})") from None
+
+    def _run(self, query: Callable[[Book], R]) -> R:
+        book = self._book()
+        book.db.execute("BEGIN")
+        try:
+            return query(book)
+        finally:
+            # Ends the snapshot at once: one that stays open keeps the WAL from being written back.
+            book.db.rollback()
+
+    def _book(self) -> Book:
+        book: Book | None = getattr(self._own, "book", None)
+        if book is None:
+            book = self._own.book = Book(self._connect(), self._clock, self._store)
+        return book
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(
+            self._uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        self._opened.append(db)
+        db.execute("PRAGMA query_only = ON")
+        db.execute("PRAGMA temp_store = MEMORY")
+        db.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
+        db.create_function("casefold", 1, str.casefold, deterministic=True)
+        return db
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+        for db in self._opened:
+            db.close()

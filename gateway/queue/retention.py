@@ -1,0 +1,38 @@
+"""Deleting what is old and finished, in slices, and giving the room back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.queue.book import Book
+
+_OLD = """
+SELECT a.received_us, a.id FROM alert AS a
+WHERE a.received_us >= ?1 AND a.received_us < ?3 AND (a.received_us > ?1 OR a.id > ?2) AND {finished}
+ORDER BY a.received_us, a.id LIMIT ?4
+"""
+_FINISHED = "a.held IS NULL AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.alert = a.id AND d.state < 3)"
+OLD = _OLD.format(finished=_FINISHED)
+_DELETE = f"DELETE FROM alert AS a WHERE a.id = ? AND {_FINISHED}"  # noqa: S608 - no value in it
+_SLACK_PAGES = 1000  # free pages are used again before the file grows: only what is beyond goes back
+_PAGES_A_STEP = 500
+
+Moment = tuple[int, int]
+FIRST: Moment = (-(2**62), 0)
+
+
+def old(book: Book, after: Moment, before_us: int, limit: int) -> tuple[Moment, ...]:
+    """(received, row) of alerts that may go, oldest first."""
+    return tuple(book.db.execute(OLD, (*after, before_us, limit)).fetchall())
+
+
+def delete(book: Book, asked: Sequence[Sequence[Moment]]) -> list[int]:
+    """How many went. Each is looked at again: a replay may have come between."""
+    return [sum(book.db.execute(_DELETE, (row,)).rowcount for _, row in moments) for moments in asked]
+
+
+def shrink(book: Book, asked: Sequence[None]) -> list[None]:
+    (free,) = book.db.execute("PRAGMA freelist_count").fetchone()
+    if free > _SLACK_PAGES:
+        book.db.execute(f"PRAGMA incremental_vacuum({min(free - _SLACK_PAGES, _PAGES_A_STEP)})").fetchall()
+    return [None] * len(asked)

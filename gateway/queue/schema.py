@@ -1,0 +1,154 @@
+"""The tables, and how an older file becomes a newer one. Both engines keep the same shape."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from types import MappingProxyType
+
+from gateway.domain.delivery import State
+
+APPLICATION_ID = 0x4F505847  # "OPXG"
+
+CODES = MappingProxyType(
+    {
+        State.PENDING: 0,
+        State.SENDING: 1,
+        State.PARKED: 2,
+        State.DELIVERED: 3,
+        State.DEAD: 4,
+        State.SUPERSEDED: 5,
+        State.CANCELLED: 6,
+    }
+)
+"""States as stored. Below 2 a delivery keeps its incident's place in the queue, below 3 it is unfinished; the partial
+indexes say the same in numbers, because SQLite uses one only where the query repeats its condition literally."""
+
+STATES = tuple(CODES)
+
+_VERSION_1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE alert (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    digest BLOB NOT NULL,
+    source TEXT NOT NULL,
+    received_us INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    alert_id TEXT NOT NULL,
+    alert_type TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    score REAL,
+    rule TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    held TEXT,
+    routes TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    body_size INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX alert_digest ON alert (digest);
+CREATE INDEX alert_received ON alert (received_us);
+CREATE INDEX alert_held ON alert (id) WHERE held IS NOT NULL;
+CREATE TABLE body (
+    alert INTEGER PRIMARY KEY REFERENCES alert (id) ON DELETE CASCADE,
+    bytes BLOB NOT NULL
+);
+CREATE TABLE delivery (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    alert INTEGER NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
+    route TEXT NOT NULL,
+    key TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    head INTEGER NOT NULL,
+    fresh INTEGER NOT NULL,
+    supersede INTEGER NOT NULL,
+    due_us INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    token INTEGER NOT NULL,
+    claimed_us INTEGER NOT NULL,
+    lease_until_us INTEGER NOT NULL,
+    first_us INTEGER NOT NULL,
+    created_us INTEGER NOT NULL,
+    finished_us INTEGER,
+    shrink INTEGER NOT NULL DEFAULT 0,
+    progress TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT ''
+);
+CREATE UNIQUE INDEX delivery_alert ON delivery (alert, route);
+CREATE INDEX delivery_state ON delivery (state, route, alert);
+CREATE INDEX delivery_live ON delivery (route, key, head) WHERE state < 2;
+CREATE INDEX delivery_fresh ON delivery (route) WHERE state = 0 AND head = 1 AND fresh = 1;
+CREATE INDEX delivery_retry ON delivery (route, due_us) WHERE state = 0 AND head = 1 AND fresh = 0;
+CREATE TABLE attempt (
+    delivery INTEGER NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,
+    n INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    PRIMARY KEY (delivery, n)
+) WITHOUT ROWID;
+CREATE TABLE route_state (
+    route TEXT PRIMARY KEY,
+    status TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    since_us INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    failing_since_us INTEGER NOT NULL,
+    hold_until_us INTEGER NOT NULL,
+    probe_at_us INTEGER NOT NULL,
+    probe_wait_s REAL NOT NULL,
+    recovered_us INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE job (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    selection TEXT NOT NULL,
+    stopped TEXT NOT NULL,
+    last_alert INTEGER NOT NULL,
+    at_alert INTEGER NOT NULL DEFAULT 0,
+    at_route TEXT NOT NULL DEFAULT '',
+    total INTEGER NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0,
+    changed INTEGER NOT NULL DEFAULT 0,
+    created_us INTEGER NOT NULL,
+    ended_us INTEGER,
+    cancelled INTEGER NOT NULL DEFAULT 0
+);
+"""
+
+MIGRATIONS = (_VERSION_1,)
+"""Script n brings a file from version n to n + 1. A published one is never edited: a change is a further script."""
+
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    row: tuple[int] = db.execute("PRAGMA user_version").fetchone()
+    return row[0]
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the file to the newest version, all of it or nothing."""
+    version = version_of(db)
+    if version == len(MIGRATIONS):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    for script in MIGRATIONS[version:]:
+        _run_script(db, script)
+    if not version:
+        _christen(db)
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    db.execute("COMMIT")
+
+
+def _run_script(db: sqlite3.Connection, script: str) -> None:
+    """`executescript` would commit first, and a half-made schema must not stay."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+def _christen(db: sqlite3.Connection) -> None:
+    """A new file gets a random name: ids made from it never meet those of an earlier or another store."""
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    name = "".join(secrets.choice(_BASE32) for _ in range(6))
+    db.execute("INSERT INTO meta (name, value) VALUES ('store', ?)", (name,))

@@ -1,0 +1,201 @@
+"""The store in one SQLite file. Statements live beside this file; here is who runs them: the writer or a reader."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from gateway.domain.delivery import Claim, Claims, NewAlert, Recorded, Result, RouteState, Stored
+from gateway.domain.query import (
+    AlertRow,
+    AlertSelection,
+    AttemptRow,
+    DeliveryRow,
+    Job,
+    JobKind,
+    Page,
+    Selection,
+)
+from gateway.ports import Clock
+from gateway.queue import changes, claims, ingest, jobs, listing, opening, retention, routes
+from gateway.queue.book import Book
+from gateway.queue.readers import Readers
+from gateway.queue.room import Room
+from gateway.queue.schema import migrate
+from gateway.queue.writer import Writer
+
+_OVERHEAD_BYTES = 1024  # of a waiting alert besides its body
+
+
+async def open_sqlite(
+    path: Path,
+    *,
+    clock: Clock,
+    disk_reserve_bytes: int,
+    on_fatal: Callable[[str], None],
+    on_commit: Callable[[float, int], None],
+) -> SqliteStore:
+    """The store in this file, made if it is not there. Raises StoreBroken.
+
+    `on_fatal`: called once, with a reason, when this process must not go on with the file. `on_commit`: seconds and
+    changes of each commit. Both are called in the loop's thread.
+    """
+    file = await asyncio.to_thread(_open, path, clock)
+    return SqliteStore(file, disk_reserve_bytes, on_fatal, on_commit)
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenFile:
+    path: Path
+    lock: int
+    book: Book
+
+
+def _open(path: Path, clock: Clock) -> _OpenFile:
+    opening.make_folder(path.parent)
+    lock = opening.lock(path)
+    try:
+        return _OpenFile(path, lock, _open_book(path, clock))
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+def _open_book(path: Path, clock: Clock) -> Book:
+    db = opening.connect(path)
+    try:
+        migrate(db)
+        opening.sync_folder(path.parent)
+        (store,) = db.execute("SELECT value FROM meta WHERE name = 'store'").fetchone()
+        book = Book(db, clock, store)
+        db.execute("BEGIN IMMEDIATE")
+        claims.recover(book)
+        db.execute("COMMIT")
+    except BaseException:
+        db.close()
+        raise
+    return book
+
+
+class SqliteStore:
+    """Fills `ports.Store`."""
+
+    def __init__(
+        self,
+        file: _OpenFile,
+        disk_reserve_bytes: int,
+        on_fatal: Callable[[str], None],
+        on_commit: Callable[[float, int], None],
+    ) -> None:
+        self._file = file
+        room = Room(file.path.parent, disk_reserve_bytes, file.book.clock)
+        self._writer = Writer(file.book, refuse_ingest=room.refusal, on_fatal=on_fatal, on_commit=on_commit)
+        self._readers = Readers(file.path, file.book.clock, file.book.store, self._writer.stop)
+        self._purged_up_to = retention.FIRST
+
+    async def put(self, alert: NewAlert, lease_us: Mapping[str, int]) -> Stored:
+        return await self._writer.write(ingest.put, ingest.Arrival(alert, lease_us), len(alert.body) + _OVERHEAD_BYTES)
+
+    async def claim(self, route: str, *, fresh: int, retries: int, lease_us: int) -> Claims:
+        return await self._writer.write(claims.claim, claims.Wish(route, fresh, retries, lease_us))
+
+    async def record(self, result: Result) -> Recorded:
+        return await self._writer.write(claims.record, result)
+
+    async def release(self, claims_: Sequence[Claim]) -> None:
+        await self._writer.write(claims.release, claims_)
+
+    async def expire_leases(self) -> tuple[str, ...]:
+        return await self._writer.write(claims.expire_leases, None)
+
+    async def route_states(self) -> Mapping[str, RouteState]:
+        return await self._readers.read(routes.route_states)
+
+    async def put_route_state(self, state: RouteState) -> None:
+        await self._writer.write(routes.put_route_state, state)
+
+    async def next_due(self, routes_: Sequence[str]) -> Mapping[str, int]:
+        return await self._readers.read(partial(routes.next_due, routes=routes_))
+
+    async def oldest_due_us(self, routes_: Sequence[str]) -> Mapping[str, int]:
+        return await self._readers.read(partial(routes.oldest_due_us, routes=routes_))
+
+    async def waiting_routes(self) -> tuple[str, ...]:
+        return await self._readers.read(routes.waiting_routes)
+
+    async def held_count(self) -> int:
+        return await self._readers.read(listing.held_count)
+
+    async def alerts(self, selection: AlertSelection, *, limit: int, cursor: str = "") -> Page:
+        return await self._readers.read(partial(listing.alerts, selection=selection, limit=limit, cursor=cursor))
+
+    async def alert(self, alert_id: str) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
+        return await self._readers.read(partial(listing.alert, alert_id=alert_id))
+
+    async def deliveries(self, selection: Selection, *, stopped: Sequence[str], limit: int, cursor: str = "") -> Page:
+        query = partial(listing.deliveries, selection=selection, stopped=frozenset(stopped), limit=limit, cursor=cursor)
+        return await self._readers.read(query)
+
+    async def delivery(
+        self, delivery_id: str, *, stopped: Sequence[str]
+    ) -> tuple[DeliveryRow, tuple[AttemptRow, ...]] | None:
+        return await self._readers.read(partial(listing.delivery, delivery_id=delivery_id, stopped=frozenset(stopped)))
+
+    async def count(self, selection: Selection, *, stopped: Sequence[str]) -> int:
+        """Exact up to 1,000,000, where counting ends."""
+        return await self._readers.read(partial(listing.count, selection=selection, stopped=frozenset(stopped)))
+
+    async def replay(self, delivery_ids: Sequence[str]) -> tuple[str, ...]:
+        return await self._writer.write(changes.replay, delivery_ids)
+
+    async def cancel(self, delivery_ids: Sequence[str]) -> tuple[str, ...]:
+        return await self._writer.write(changes.cancel, delivery_ids)
+
+    async def readmit(self, alert_id: str, alert: NewAlert) -> Stored | None:
+        return await self._writer.write(ingest.readmit, ingest.Rereading(alert_id, alert))
+
+    async def add_job(self, kind: JobKind, selection: Selection, *, stopped: Sequence[str]) -> Job:
+        total = await self.count(selection, stopped=stopped)
+        return await self._writer.write(jobs.add_job, jobs.NewJob(kind, selection, frozenset(stopped), total))
+
+    async def step_job(self, job_id: int, *, limit: int) -> tuple[Job, tuple[str, ...]]:
+        """Raises LookupError for a job that does not exist."""
+        chosen = await self._readers.read(partial(jobs.choose, job_id=job_id, limit=max(1, limit)))
+        if chosen is None:
+            return await self._readers.read(partial(jobs.known, job_id=job_id)), ()
+        return await self._writer.write(jobs.carry_out, chosen)
+
+    async def stop_job(self, job_id: int) -> Job | None:
+        return await self._writer.write(jobs.stop_job, job_id)
+
+    async def job(self, job_id: int) -> Job | None:
+        return await self._readers.read(partial(jobs.job, job_id=job_id))
+
+    async def jobs(self, *, limit: int) -> tuple[Job, ...]:
+        return await self._readers.read(partial(jobs.jobs, limit=limit))
+
+    async def purge(self, before_us: int, *, limit: int) -> int:
+        """Goes on where the last call ended, so that what cannot go yet is passed once in each round, not each time."""
+        query = partial(retention.old, after=self._purged_up_to, before_us=before_us, limit=limit)
+        found = await self._readers.read(query)
+        self._purged_up_to = found[-1] if len(found) == limit else retention.FIRST
+        gone = await self._writer.write(retention.delete, found) if found else 0
+        await self._writer.write(retention.shrink, None)
+        return gone
+
+    async def ping(self) -> None:
+        await self._writer.write(routes.ping, None)
+
+    async def close(self) -> None:
+        await self._readers.close()
+        await self._writer.close()
+        await asyncio.to_thread(_close, self._file)
+
+
+def _close(file: _OpenFile) -> None:
+    opening.disconnect(file.book.db)
+    os.close(file.lock)
