@@ -96,8 +96,15 @@ async def _all_arrived(arrivals: _Arrivals) -> None:
 def _configuration(folder: Path, http: str, syslog_port: int) -> Configuration:
     """Four receivers of different kinds, by the same settings that a user would write."""
     routes = {
-        "chat": {"DESTINATION": "discord", "URL": f"{http}/api/webhooks/1/demo", "RATE_LIMIT": "off"},
-        "phone": {"DESTINATION": "ntfy", "URL": http, "TOPIC": "oncall", "MIN_SEVERITY": "high", "RATE_LIMIT": "off"},
+        "chat": {"DESTINATION": "discord", "URL": f"{http}/api/webhooks/1/demo", "RATE_LIMIT": "off", "BACKLOG": "all"},
+        "phone": {
+            "DESTINATION": "ntfy",
+            "URL": http,
+            "TOPIC": "oncall",
+            "MIN_SEVERITY": "high",
+            "RATE_LIMIT": "off",
+            "BACKLOG": "all",
+        },
         "siem": {"DESTINATION": "syslog", "HOST": "127.0.0.1", "PORT": str(syslog_port), "FORMAT": "cef"},
         "archive": {"DESTINATION": "webhook", "URL": f"{http}/events", "FORMAT": "cloudevents"},
     }

@@ -22,7 +22,7 @@ from gateway.ports import Clock, Dice, Observer, Store, StoreUnavailable, Transp
 _SECOND_US = 1_000_000
 EXCERPT_BYTES = 4096
 KEPT_HEADERS = frozenset({"content-type", "date", "retry-after", "server", "x-request-id", "x-correlation-id", "via"})
-"""Response headers worth keeping for a support case; those of rate limits are kept by prefix. None can hold a secret."""
+"""Response headers worth keeping for a support case; those of rate limits are kept by prefix. None holds a secret."""
 _KEPT_PREFIXES = ("x-ratelimit-", "ratelimit-")
 
 
