@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from gateway.domain.message import Answer, HttpRequest, Mail, Message, SyslogRecord
+from gateway.outbound.tls import TlsContexts
+
+if TYPE_CHECKING:
+    from gateway.outbound.http import HttpTransport
+    from gateway.outbound.proxies import Proxies
+    from gateway.outbound.smtp import SmtpTransport
+    from gateway.outbound.syslog import SyslogTransport
+
+
+class Transports:
+    """Every message to the transport of its kind; fills `ports.Transport`.
+
+    A transport, and the library below it, is imported and made when its first message comes: who sends no mail does not
+    pay for it. `proxies`: None for those of the environment. Usable in one event loop.
+    """
+
+    def __init__(self, user_agent: str, *, proxies: Proxies | None = None) -> None:
+        self._user_agent = user_agent
+        self._proxies = proxies
+        self._tls = TlsContexts()
+        self._http: HttpTransport | None = None
+        self._syslog: SyslogTransport | None = None
+        self._smtp: SmtpTransport | None = None
+
+    async def send(self, message: Message, timeout_s: float) -> Answer:
+        match message:
+            case HttpRequest():
+                return await (self._http or self._make_http()).send(message, timeout_s)
+            case SyslogRecord():
+                return await (self._syslog or self._make_syslog()).send(message, timeout_s)
+            case Mail():
+                return await (self._smtp or self._make_smtp()).send(message, timeout_s)
+            case _:
+                assert_never(message)
+
+    async def close(self) -> None:
+        """Close what stands open. A later send opens anew."""
+        for transport in (self._http, self._syslog):
+            if transport is not None:
+                await transport.close()
+
+    def _make_http(self) -> HttpTransport:
+        from gateway.outbound.http import HttpTransport  # noqa: PLC0415 - see the class
+        from gateway.outbound.proxies import Proxies  # noqa: PLC0415
+
+        self._http = HttpTransport(self._user_agent, self._tls, self._proxies or Proxies())
+        return self._http
+
+    def _make_syslog(self) -> SyslogTransport:
+        from gateway.outbound.syslog import SyslogTransport  # noqa: PLC0415 - see the class
+
+        self._syslog = SyslogTransport(self._tls)
+        return self._syslog
+
+    def _make_smtp(self) -> SmtpTransport:
+        from gateway.outbound.smtp import SmtpTransport  # noqa: PLC0415 - see the class
+
+        self._smtp = SmtpTransport(self._tls)
+        return self._smtp
