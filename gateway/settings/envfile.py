@@ -44,9 +44,8 @@ def read_env_file(path: Path | str, mistakes: list[Mistake], *, prefix: str = ""
     """The entries whose keys begin with `prefix`; others are none of our business. Nothing is interpolated."""
     text = read_text(path, mistakes)
     layer: dict[str, Value] = {}
-    for value in () if text is None else _values(text, str(path), mistakes):
-        if not value.key.startswith(prefix):
-            continue
+    ours = () if text is None else _values(text, str(path), mistakes, prefix)
+    for value in ours:
         if value.key in layer:
             mistakes.append(value.mistake(f"given twice, first in line {layer[value.key].line}. Keep one of the two."))
             continue
@@ -74,12 +73,13 @@ def why(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
 
 
-def _values(text: str, where: str, mistakes: list[Mistake]) -> Sequence[Value]:
+def _values(text: str, where: str, mistakes: list[Mistake], prefix: str) -> Sequence[Value]:
     plain = _plain_values(text, where)
     if plain is not None:
-        return plain
-    parsed = (_value(binding, where, mistakes) for binding in parse_stream(StringIO(text)))
-    return [value for value in parsed if value is not None]
+        return [value for value in plain if value.key.startswith(prefix)]
+    ours = (b for b in parse_stream(StringIO(text)) if b.error or (b.key is not None and b.key.startswith(prefix)))
+    read = (_value(binding, where, mistakes) for binding in ours)
+    return [value for value in read if value is not None]
 
 
 def _plain_values(text: str, where: str) -> Sequence[Value] | None:
@@ -97,16 +97,14 @@ def _plain_values(text: str, where: str) -> Sequence[Value] | None:
 
 
 def _value(binding: Binding, where: str, mistakes: list[Mistake]) -> Value | None:
-    """The entry, or None for blank lines, comments and what cannot be read. A wrong line is never shown: it may be part
-    of a secret.
-    """
+    """The entry, or None where the line cannot be read. It is never shown then: it may be part of a secret."""
     if binding.key is not None and binding.value is not None:
         return Value(binding.value, binding.key, where, _line(binding))
-    if binding.error:
+    if binding.key is not None:
+        mistakes.append(Mistake(where, _line(binding), shown_key(binding.key), 'has no "=". Write KEY=value.'))
+    else:
         remedy = "Write KEY=value; a value with quotes or line ends needs a pair of quotes around it."
         mistakes.append(Mistake(where, _line(binding), "", f"this line cannot be read. {remedy}"))
-    elif binding.key is not None:
-        mistakes.append(Mistake(where, _line(binding), shown_key(binding.key), 'has no "=". Write KEY=value.'))
     return None
 
 

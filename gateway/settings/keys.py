@@ -71,11 +71,14 @@ class Keys:
         try:
             text = path.read_bytes().decode("utf-8-sig")
         except UnicodeDecodeError:
-            self.mistakes.append(value.mistake(f"the file {quoted(str(path))} is not UTF-8."))
+            self.mistakes.append(value.mistake(f"{_named(value.text, secret=secret)} is not UTF-8."))
             return None
         except (OSError, ValueError) as error:
             reason = why(error) if isinstance(error, OSError) else "not a path"
             self.mistakes.append(value.mistake(f"{_named(value.text, secret=secret)} cannot be read: {reason}."))
+            return None
+        if not text.strip():
+            self.mistakes.append(value.mistake(f"{_named(value.text, secret=secret)} is empty."))
             return None
         return Value(text.rstrip("\r\n"), value.key, value.where, value.line, from_file=True)
 

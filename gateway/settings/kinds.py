@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import SecretStr
 
@@ -16,14 +16,19 @@ COMMON_KEYS = ("DESTINATION", *FILTER_KEYS, *POLICY_KEYS)
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A destination as route files see it. `keys`: its own, each with the field that it fills. `known`: every key that
-    a route to it may have.
+    """A destination as route files see it.
+
+    `keys`: its own, each with the name that its model knows it by. `secrets`: the credentials among them; `hidden`:
+    all whose values are not shown. `lists`: those that hold several values. `known`: every key that a route to it may
+    have.
     """
 
     name: str
     destination: Destination[Any]
     keys: dict[str, str]
     secrets: frozenset[str]
+    hidden: frozenset[str]
+    lists: frozenset[str]
     known: frozenset[str]
 
     def example_of(self, key: str) -> str:
@@ -37,9 +42,12 @@ def kind_of(name: str) -> Kind:
     """Imports the destination. KeyError when there is none of that name."""
     destination = load(name)
     fields = destination.settings.model_fields
-    keys = {field.upper(): field for field in fields}
-    secrets = frozenset(key for key, field in keys.items() if _holds_secret(fields[field].annotation))
-    return Kind(name, destination, keys, secrets, frozenset(keys) | frozenset(COMMON_KEYS))
+    by_key = {(field.alias or field_name).upper(): field for field_name, field in fields.items()}
+    keys = {key: key.lower() for key in by_key}
+    secrets = frozenset(key for key, field in by_key.items() if _holds_secret(field.annotation))
+    hidden = secrets | {key for key, field in by_key.items() if not field.repr}
+    lists = frozenset(key for key, field in by_key.items() if get_origin(field.annotation) in (tuple, list))
+    return Kind(name, destination, keys, secrets, hidden, lists, frozenset(keys) | frozenset(COMMON_KEYS))
 
 
 def _holds_secret(annotation: object) -> bool:

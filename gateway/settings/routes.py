@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from gateway.destinations import DestinationSettings, FormatFault, kinds
 from gateway.domain.alert import Alert
@@ -12,7 +14,7 @@ from gateway.domain.optix import parse
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.samples import load as load_sample
 from gateway.samples import names as sample_names
-from gateway.settings.envfile import Layer
+from gateway.settings.envfile import Layer, Value
 from gateway.settings.gateway import DEFAULT_SOURCE
 from gateway.settings.keys import Keys, unknown_keys
 from gateway.settings.kinds import COMMON_KEYS, Kind, kind_of
@@ -21,6 +23,8 @@ from gateway.settings.policies import POLICY_KEYS, read_policy
 from gateway.settings.routefiles import RouteEntries
 from gateway.settings.sentences import ended, sentence
 from gateway.settings.units import items, unknown_choice
+
+_LINE_ENDS = re.compile(r"[\r\n]+")
 
 
 def read_routes(entries: Sequence[RouteEntries], mistakes: list[Mistake]) -> tuple[ConfiguredRoute, ...]:
@@ -102,20 +106,31 @@ def _read_filter(keys: Keys) -> Filter | None:
 
 
 def _read_settings(entries: RouteEntries, kind: Kind, keys: Keys) -> DestinationSettings | None:
-    texts = {field: keys.values[key].text for key, field in kind.keys.items() if key in keys.values}
+    texts = {name: _text(key, keys.values[key], kind) for key, name in kind.keys.items() if key in keys.values}
     try:
         settings: DestinationSettings = kind.destination.settings.model_validate(texts)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            place = str(detail["loc"][0]).upper() if detail["loc"] else ""
-            if place in kind.keys and place not in keys.values:
-                _report_missing(entries, kind, place, keys)
-            else:
-                key = place if place in keys.values else _spoken_of(str(detail["msg"]), kind, keys)
-                said = sentence(detail, keys.values[key].text, secret=key in kind.secrets)
-                keys.refuse(key, said + _remedy(detail["type"], key, kind))
+            _report(entries, detail, kind, keys)
         return None
     return settings if _is_worded(settings, kind, keys) else None
+
+
+def _text(key: str, value: Value, kind: Kind) -> str:
+    """In a file, a list may also be written one by line."""
+    return _LINE_ENDS.sub(",", value.text) if value.from_file and key in kind.lists else value.text
+
+
+def _report(entries: RouteEntries, detail: ErrorDetails, kind: Kind, keys: Keys) -> None:
+    place = str(detail["loc"][0]).upper() if detail["loc"] else ""
+    if place in kind.keys and place not in keys.values:
+        _report_missing(entries, kind, place, keys)
+        return
+    if not place and keys.broken & kind.keys.keys():
+        return  # what the settings amount to together can be said only when each can be read
+    key = place if place in keys.values else _spoken_of(str(detail["msg"]), kind, keys)
+    said = sentence(detail, keys.values[key].text, secret=key in kind.hidden)
+    keys.refuse(key, said + _remedy(detail, key, kind))
 
 
 def _report_missing(entries: RouteEntries, kind: Kind, key: str, keys: Keys) -> None:
@@ -126,10 +141,12 @@ def _report_missing(entries: RouteEntries, kind: Kind, key: str, keys: Keys) -> 
         keys.mistakes.append(entries.missing(key, message))
 
 
-def _remedy(error_type: str, key: str, kind: Kind) -> str:
-    """An example, where the sentence says what is wrong but not how it is put right."""
-    example = kind.example_of(key) if error_type == "string_pattern_mismatch" else ""
-    return f" Write a line such as {example}" if example else ""
+def _remedy(detail: ErrorDetails, key: str, kind: Kind) -> str:
+    """An example of the form, or the form itself, where the sentence tells only that it is not met."""
+    if detail["type"] != "string_pattern_mismatch":
+        return ""
+    example = kind.example_of(key)
+    return f" Write a line such as {example}" if example else f" It has to match {detail['ctx']['pattern']}"
 
 
 def _spoken_of(message: str, kind: Kind, keys: Keys) -> str:

@@ -133,13 +133,14 @@ def _check_credentials(settings: GatewaySettings, given: _Given) -> bool:
     for name, credentials in settings.credentials().items():
         keys, prefix = given.of_source(name)
         header, values = f"{prefix}AUTH_HEADER", f"{prefix}AUTH_VALUES"
+        beside = prefix or f"GATEWAY_SOURCES__{name.upper()}__"
         if {header, values} & keys.broken:
             wrong = True
         elif credentials.auth_values and not credentials.auth_header:
-            keys.refuse(values, f"the name of the header with these values is missing. Set {header} beside it.")
+            keys.refuse(values, f"the name of the header with these values is missing. Set {beside}AUTH_HEADER too.")
             wrong = True
         elif credentials.auth_header and not credentials.auth_values and not settings.allow_unauthenticated:
-            keys.refuse(header, f"the values that this header may have are missing. Set {values} beside it.")
+            keys.refuse(header, f"the values that this header may have are missing. Set {beside}AUTH_VALUES too.")
             wrong = True
     return wrong
 
