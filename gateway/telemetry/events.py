@@ -27,5 +27,10 @@ EVENTS: Mapping[str, str] = {
     "deliveries.replayed": "an operator made deliveries pending again",
     "deliveries.cancelled": "an operator cancelled deliveries",
     "alerts.purged": "finished alerts older than the retention were deleted",
+    "configuration.doubted": "the configuration works, but one thing of it is probably not meant so",
+    "gateway.started": "it listens; with its addresses and its version",
+    "gateway.stopping": "no new webhooks are taken; what is under way is finished",
+    "gateway.stopped": "everything is on disk",
+    "gateway.broken": "the store failed in a way that only a new start can mend",
     "library.reported": "a warning or an error of a library we use",
 }

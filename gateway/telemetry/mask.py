@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 MASK = "***"
 _SHORTEST = 6  # a shorter "secret" would blank out ordinary words
@@ -42,7 +42,13 @@ def _needles(secrets: Iterable[str]) -> tuple[str, ...]:
     found = set[str]()
     for secret in secrets:
         for part in (secret, *_telling_parts(secret)):
-            found |= {part, json.dumps(part)[1:-1], quote(part, safe="", errors="replace"), repr(part)[1:-1]}
+            found |= {
+                part,
+                unquote(part),
+                json.dumps(part)[1:-1],
+                quote(part, safe="", errors="replace"),
+                repr(part)[1:-1],
+            }
     return tuple(sorted((needle for needle in found if len(needle) >= _SHORTEST), key=len, reverse=True))
 
 

@@ -24,7 +24,7 @@ class TelemetryObserver:
     """Fills `ports.Observer`. Never raises: unknown names count as `unknown`, and the log swallows a broken stream."""
 
     def __init__(self, log: FilteringBoundLogger, metrics: Metrics, clock: Clock) -> None:
-        self._log, self._metrics, self._clock = log, metrics, clock
+        self._log, self._metrics, self._clock = log.bind(), metrics, clock
         self._refusals: dict[tuple[str, int], _Window] = {}
 
     def restore(self, states: Iterable[RouteState]) -> None:
