@@ -38,13 +38,17 @@ def ops_application(
     *,
     clock: Clock,
     scrape: Scrape,
-    guard: Guard,
+    token: str | None,
     max_bytes: int,
     page: Iterable[web.RouteDef] = (),
+    open_paths: frozenset[str] = frozenset(),
 ) -> web.Application:
-    """`scrape` gives the metrics as Prometheus text. `page`: the routes of the ops page; without them `/` lists what
-    there is. `max_bytes` bounds a payload to be explained. Headers that a handler sets itself are kept.
+    """`scrape` gives the metrics as Prometheus text. `token`: None for a listener on loopback that needs none.
+    `max_bytes` bounds a payload to be explained. `page`: the routes of the ops page; without them `/` lists what there
+    is. `open_paths`: those of them that are served without the token, because a browser asks for it on them. Security
+    headers that a handler sets itself are kept.
     """
+    guard = Guard(token or "", open_paths)
     application = web.Application(client_max_size=max_bytes, middlewares=[_answering(guard)])
     own = [*Health(operations, clock, scrape).routes(), *ReadingApi(operations, clock).routes()]
     shown = list(page) or [web.get("/", _index)]
