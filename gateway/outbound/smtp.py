@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from ssl import SSLContext
 
 from aiosmtplib import SMTP
-from aiosmtplib.errors import SMTPException, SMTPRecipientsRefused, SMTPResponseException, SMTPTimeoutError
+from aiosmtplib.errors import (
+    SMTPException,
+    SMTPHeloError,
+    SMTPRecipientRefused,
+    SMTPResponseException,
+    SMTPTimeoutError,
+)
 
 from gateway.domain.message import Mail, MailAnswer, NoAnswer
 from gateway.domain.text import cut, one_line
@@ -33,16 +40,14 @@ class SmtpTransport:
         """Recipients are answered for one by one. When all are refused, the answer is that of the most hopeful one."""
         try:
             return await self._deliver(mail, timeout_s)
-        except SMTPRecipientsRefused as error:
-            return _all_refused({e.recipient: (e.code, _safe(e.message)) for e in error.recipients})
         except SMTPResponseException as error:
-            return _refused(error.code, error.message)
+            return _refused(error.code, error.message, {})
         except (CannotSend, CaFileUnusable) as error:
             return NoAnswer(str(error))
         except (SMTPException, OSError, ValueError) as error:
             return NoAnswer(_reason(error, timeout_s))
 
-    async def _deliver(self, mail: Mail, timeout_s: float) -> MailAnswer:
+    async def _deliver(self, mail: Mail, timeout_s: float) -> MailAnswer | NoAnswer:
         deadline_s = asyncio.get_running_loop().time() + timeout_s
         async with asyncio.timeout_at(deadline_s):
             context = await self._tls.of(mail.tls)
@@ -54,8 +59,7 @@ class SmtpTransport:
                 return await _transact(client, mail)
         finally:
             # Outside the time-out: a farewell that hangs does not undo what the server took responsibility for.
-            await _leave(client)
-            sock.close()
+            await _leave(client, sock)
 
 
 async def _connect(mail: Mail, timeout_s: float) -> socket.socket:
@@ -94,21 +98,25 @@ def _our_name(sock: socket.socket) -> str:
 async def _enter(client: SMTP, mail: Mail) -> None:
     await client.connect()
     if mail.security == "starttls":
-        await _start_tls(client)
+        await client.ehlo()
+        if not client.supports_extension("starttls"):
+            raise CannotSend("the mail server offers no STARTTLS, so nothing was sent")
+        await client.starttls()
+    await _greet(client)
     if mail.username:
         await _log_in(client, mail)
 
 
-async def _start_tls(client: SMTP) -> None:
-    await client.ehlo()
-    if not client.supports_extension("starttls"):
-        raise CannotSend("the mail server offers no STARTTLS, so nothing was sent")
-    await client.starttls()
+async def _greet(client: SMTP) -> None:
+    """HELO for servers that do not know EHLO (RFC 5321, 3.2)."""
+    try:
+        await client.ehlo()
+    except SMTPHeloError:
+        await client.helo()
 
 
 async def _log_in(client: SMTP, mail: Mail) -> None:
     """With one method only: several failed tries for one wrong password get accounts locked."""
-    await client.ehlo()
     methods = {"plain": client.auth_plain, "login": client.auth_login, "cram-md5": client.auth_crammd5}
     offered = [log_in for name, log_in in methods.items() if name in client.server_auth_methods]
     if not offered:
@@ -116,36 +124,74 @@ async def _log_in(client: SMTP, mail: Mail) -> None:
     await offered[0](mail.username, mail.password)
 
 
-async def _transact(client: SMTP, mail: Mail) -> MailAnswer:
-    # RFC 6531: addresses outside ASCII need a server that says it takes them.
-    options = () if "".join((mail.sender, *mail.recipients)).isascii() else ("SMTPUTF8",)
-    refused, text = await client.sendmail(mail.sender, mail.recipients, mail.content, mail_options=options)
-    return MailAnswer(
-        code=250,
-        text=_safe(text),
-        accepted=tuple(recipient for recipient in mail.recipients if recipient not in refused),
-        refused={recipient: (answer.code, _safe(answer.message)) for recipient, answer in refused.items()},
-    )
+async def _transact(client: SMTP, mail: Mail) -> MailAnswer | NoAnswer:
+    # The library's own transaction ends a refusal with a RSET, whose silence would hide the answer, and forgets which
+    # recipients were refused when the content is.
+    content = mail.content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    options, encoding = _options(client, mail, len(content))
+    await client.mail(mail.sender, options=options, encoding=encoding)
+    refused = await _name_recipients(client, mail.recipients, encoding)
+    accepted = tuple(recipient for recipient in mail.recipients if recipient not in refused)
+    if not accepted:
+        return _all_refused(refused)
+    try:
+        response = await client.data(content)
+    except SMTPResponseException as error:
+        return _refused(error.code, error.message, refused)
+    return MailAnswer(response.code, _safe(response.message), accepted, refused)
 
 
-async def _leave(client: SMTP) -> None:
+def _options(client: SMTP, mail: Mail, size: int) -> tuple[list[str], str]:
+    """Of MAIL FROM (RFC 1870, RFC 6531), and how addresses are written."""
+    for address in (mail.sender, *mail.recipients):
+        _check(address)
+    options = [f"SIZE={size}"] if client.supports_extension("size") else []
+    if "".join((mail.sender, *mail.recipients)).isascii():
+        return options, "ascii"
+    if not client.supports_extension("smtputf8"):
+        raise CannotSend("the mail server takes no addresses outside ASCII")
+    return [*options, "SMTPUTF8"], "utf-8"
+
+
+def _check(address: str) -> None:
+    """The library would cut a strange address down to what looks like one, and the answer would be about another."""
+    if not address.isprintable() or not set(" <>").isdisjoint(address):
+        raise ValueError
+
+
+async def _name_recipients(client: SMTP, recipients: tuple[str, ...], encoding: str) -> dict[str, tuple[int, str]]:
+    refused = {}
+    for recipient in recipients:
+        try:
+            await client.rcpt(recipient, encoding=encoding)
+        except SMTPRecipientRefused as error:
+            refused[recipient] = (error.code, _safe(error.message))
+    return refused
+
+
+async def _leave(client: SMTP, sock: socket.socket) -> None:
+    transport = client.transport
     with suppress(SMTPException, OSError):
         await client.quit(timeout=_QUIT_S)
     client.close()
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()
+    # The transport closes its socket in the loop's next turn; whatever failed before there was one leaves it open.
+    await asyncio.sleep(0)
+    sock.close()
 
 
-def _all_refused(answers: dict[str, tuple[int, str]]) -> MailAnswer | NoAnswer:
+def _all_refused(refused: dict[str, tuple[int, str]]) -> MailAnswer | NoAnswer:
     """4xx before 5xx: as long as one recipient may be served later, the mail is worth another try."""
-    if not answers:
+    if not refused:
         return NoAnswer("the mail has no recipients")
-    code, text = min(answers.values())
-    answer = _refused(code, text)
-    return MailAnswer(code, text, refused=answers) if isinstance(answer, MailAnswer) else answer
+    code, text = min(refused.values())
+    return _refused(code, text, refused)
 
 
-def _refused(code: int, text: str) -> MailAnswer | NoAnswer:
+def _refused(code: int, text: str, refused: Mapping[str, tuple[int, str]]) -> MailAnswer | NoAnswer:
     if 400 <= code <= 599:
-        return MailAnswer(code, _safe(text))
+        return MailAnswer(code, _safe(text), refused=refused)
     return NoAnswer("malformed answer from the mail server")
 
 
@@ -160,7 +206,9 @@ def _reason(error: SMTPException | OSError | ValueError, timeout_s: float) -> st
         case SMTPException():
             # The library wraps what the socket or TLS said, and words it with the host's name.
             cause = error.__cause__
-            return of_network(cause) if isinstance(cause, OSError) else _plain_reason(error)
+            if isinstance(cause, SMTPException) or not isinstance(cause, OSError):
+                return _plain_reason(error)
+            return of_network(cause)
         case TimeoutError():
             return too_slow(timeout_s)
         case OSError():
