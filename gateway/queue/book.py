@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias, TypeVar
 
 from gateway.ports import Clock
@@ -57,9 +58,11 @@ def pieces(rows: Sequence[T]) -> Iterator[Sequence[T]]:
         start += size
 
 
-def marks(columns: int, rows: int) -> str:
-    """`(?,?),(?,?)` for VALUES and IN."""
-    return ",".join(["(" + ",".join("?" * columns) + ")"] * rows)
+@cache
+def for_rows(statement: str, rows: int, columns: int = 0) -> str:
+    """The statement with `{marks}` replaced: `(?,?),(?,?)` for VALUES, or with no columns `?,?` for IN."""
+    one = "(" + ",".join("?" * columns) + ")" if columns else "?"
+    return statement.format(marks=",".join([one] * rows))
 
 
 def storable(text: str) -> str:

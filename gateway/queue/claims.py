@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.delivery import FINISHED, AttemptRecord, Claim, Claims, Recorded, Result, State
-from gateway.queue.book import Book, Value, marks, pieces, storable
+from gateway.queue.book import Book, Value, for_rows, pieces, storable
 from gateway.queue.order import Incident, promote, rejoin
 from gateway.queue.schema import CODES
 
@@ -35,6 +35,7 @@ FROM result WHERE delivery.id = result.row AND delivery.token = result.token AND
 RETURNING id, route, key
 """
 INSERT_ATTEMPTS = "INSERT INTO attempt (delivery, n, detail) VALUES {marks}"
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _MOST_ATTEMPTS = 100  # kept of one delivery: probing a receiver that is gone for months must not fill the disk
 _FORGET_ATTEMPT = "DELETE FROM attempt WHERE delivery = ? AND n <= ?"
 _RELEASE = """
@@ -123,7 +124,7 @@ def _apart(results: Sequence[Result]) -> Iterator[Sequence[Result]]:
 def _record_round(book: Book, results: Sequence[Result]) -> list[Recorded]:
     now = book.now_us()
     values = [value for result in results for value in _next_state(result, now)]
-    statement = RECORD.format(marks=marks(10, len(results)))
+    statement = for_rows(RECORD, len(results), 10)
     applied: dict[int, Incident] = {row: (route, key) for row, route, key in book.db.execute(statement, values)}
     kept = [result for result in results if result.row in applied]
     _write_attempts(book, [(result.row, result.token, result.record) for result in kept])
@@ -154,14 +155,14 @@ def _next_state(result: Result, now: int) -> tuple[Value, ...]:
 def _write_attempts(book: Book, attempts: Sequence[tuple[int, int, AttemptRecord]]) -> None:
     for part in pieces(attempts):
         values: list[Value] = [value for row, n, record in part for value in (row, n, _detail(record))]
-        book.db.execute(INSERT_ATTEMPTS.format(marks=marks(3, len(part))), values)
+        book.db.execute(for_rows(INSERT_ATTEMPTS, len(part), 3), values)
     for row, n, _ in attempts:
         if n > _MOST_ATTEMPTS:
             book.db.execute(_FORGET_ATTEMPT, (row, n - _MOST_ATTEMPTS))
 
 
 def _detail(record: AttemptRecord) -> str:
-    return json.dumps(
+    return _ENCODER.encode(
         {
             "due_us": record.due_us,
             "claimed_us": record.claimed_us,
@@ -175,8 +176,7 @@ def _detail(record: AttemptRecord) -> str:
             "excerpt": record.excerpt,
             "reference": record.reference,
             "revision": record.revision,
-        },
-        separators=(",", ":"),
+        }
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from gateway.domain.delivery import Claim, NewAlert, NewDelivery, Stored
-from gateway.queue.book import Book, Value, marks, pieces, storable
+from gateway.queue.book import Book, Value, for_rows, pieces, storable
 from gateway.queue.order import Incident, occupied, supersede
 
 _MOST_TEXT = 1000  # characters of a search column; the body keeps everything
@@ -85,7 +86,7 @@ def _put_round(book: Book, arrivals: Sequence[Arrival]) -> list[Stored]:
 
 
 def _known(book: Book, digests: Sequence[bytes]) -> dict[bytes, Stored]:
-    rows = book.db.execute(KNOWN.format(marks=",".join("?" * len(digests))), digests)
+    rows = book.db.execute(for_rows(KNOWN, len(digests)), digests)
     return {
         digest: Stored(book.alert_name(row), duplicate=True, held=held is not None, routes=tuple(json.loads(routes)))
         for digest, row, held, routes in rows
@@ -100,9 +101,8 @@ def _sheet(book: Book, alerts: Sequence[NewAlert]) -> _Sheet:
 
 def _write(book: Book, statement: str, rows: Sequence[tuple[Value, ...]]) -> None:
     for part in pieces(rows):
-        book.db.execute(
-            statement.format(marks=marks(len(part[0]), len(part))), [value for row in part for value in row]
-        )
+        values = [value for row in part for value in row]
+        book.db.execute(for_rows(statement, len(part), len(part[0])), values)
 
 
 def _enter(book: Book, sheet: _Sheet, arrival: Arrival) -> Stored:
@@ -116,14 +116,19 @@ def _enter(book: Book, sheet: _Sheet, arrival: Arrival) -> Stored:
 def _reading(alert: NewAlert) -> tuple[Value, ...]:
     texts = (alert.key, alert.environment, alert.alert_id, alert.alert_type, alert.severity)
     return (
-        *(storable(text[:_MOST_TEXT]) for text in texts),
+        *[storable(text[:_MOST_TEXT]) for text in texts],
         None if alert.score is None else float(alert.score),
         storable(alert.rule[:_MOST_TEXT]),
         storable(alert.summary[:_MOST_TEXT]),
         None if alert.held is None else storable(alert.held[:_MOST_TEXT]),
-        json.dumps([delivery.route for delivery in alert.deliveries]),
+        _as_json(tuple(delivery.route for delivery in alert.deliveries)),
         alert.revision,
     )
+
+
+@lru_cache(maxsize=1024)
+def _as_json(routes: tuple[str, ...]) -> str:
+    return json.dumps(routes)
 
 
 def _enter_deliveries(book: Book, sheet: _Sheet, row: int, arrival: Arrival) -> Stored:

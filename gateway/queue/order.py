@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.queue.book import Book, marks, pieces
+from gateway.queue.book import Book, for_rows, pieces
 
 NEWER_STATE = "a newer state of this alert took its place"
 
@@ -42,7 +42,7 @@ def occupied(book: Book, incidents: Sequence[Incident]) -> set[Incident]:
     found: set[Incident] = set()
     for part in pieces(incidents):
         flat = [text for incident in part for text in incident]
-        found.update(book.db.execute(_OCCUPIED.format(marks=marks(2, len(part))), flat))
+        found.update(book.db.execute(for_rows(_OCCUPIED, len(part), 2), flat))
     return found
 
 
@@ -50,7 +50,7 @@ def promote(book: Book, gone: Sequence[int]) -> set[Incident]:
     """Heads that finished or were parked, by row, make room for the next oldest; the incidents that have a new head."""
     promoted: set[Incident] = set()
     for part in pieces(gone):
-        promoted.update(book.db.execute(PROMOTE.format(marks=",".join("?" * len(part))), part).fetchall())
+        promoted.update(book.db.execute(for_rows(PROMOTE, len(part)), part).fetchall())
     return promoted
 
 
