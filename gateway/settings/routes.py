@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -18,7 +19,7 @@ from gateway.settings.envfile import Layer, Value
 from gateway.settings.gateway import DEFAULT_SOURCE
 from gateway.settings.keys import Keys, unknown_keys
 from gateway.settings.kinds import COMMON_KEYS, Kind, kind_of
-from gateway.settings.mistakes import Mistake, listed, nearest, or_nearest
+from gateway.settings.mistakes import Mistake, listed, nearest, or_nearest, quoted
 from gateway.settings.policies import POLICY_KEYS, read_policy
 from gateway.settings.routefiles import RouteEntries
 from gateway.settings.sentences import ended, sentence
@@ -49,6 +50,7 @@ def _route(entries: RouteEntries, names: Sequence[str], keys: Keys) -> Configure
     for value in unknown_keys(entries.layers, kind.known):
         keys.mistakes.append(value.mistake(_unknown_key(value.key, kind)))
     _take(keys, (*FILTER_KEYS, *POLICY_KEYS, *kind.keys), entries.layers, kind)
+    _check_files(kind, keys)
     chosen = _read_filter(keys)
     policy = read_policy(keys, kind.destination)
     settings = _read_settings(entries, kind, keys)
@@ -63,6 +65,14 @@ def _take(keys: Keys, names: Iterable[str], layers: Sequence[Layer], kind: Kind)
     for name in names:
         if name in given or f"{name}_FILE" in given:
             keys.take(name, layers, known=kind.known, secret=name in kind.secrets)
+
+
+def _check_files(kind: Kind, keys: Keys) -> None:
+    """A destination's own `…_FILE` keys are paths, which it looks at no earlier than with the first delivery."""
+    for key in [key for key in keys.values if key in kind.keys and key.endswith("_FILE")]:
+        path = keys.values[key].text
+        if path and not os.path.isfile(path):  # noqa: PTH113 - false for what cannot be a path, where Path raises
+            keys.refuse(key, f"there is no file {quoted(path)}.")
 
 
 def _read_kind(entries: RouteEntries, names: Sequence[str], keys: Keys) -> Kind | None:

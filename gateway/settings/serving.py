@@ -19,7 +19,8 @@ _EMPTY_MEANS_OFF = "GATEWAY_OPS_LISTEN"
 
 _NO_CREDENTIALS = (
     "no source has credentials, so nobody could send alerts. Set GATEWAY_AUTH_HEADER and GATEWAY_AUTH_VALUES to the"
-    " header and value that Cloud Optix sends; or GATEWAY_ALLOW_UNAUTHENTICATED=true to take alerts from anyone."
+    " Authentication Key and the Authentication Value of the webhook in Cloud Optix; or, to take alerts from anyone,"
+    " GATEWAY_ALLOW_UNAUTHENTICATED=true."
 )
 
 

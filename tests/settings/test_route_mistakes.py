@@ -43,6 +43,7 @@ KINDS = ", ".join(kinds())
         ((*NTFY, "url=https://n"), ':3: a route to ntfy has no such key; did you mean "URL"?'),
         ((*NTFY, "TOPIC=b"), ":3: TOPIC: given twice, first in line 2. Keep one of the two."),
         ((*NTFY, "TOPIC_FILE=b"), ":3: TOPIC_FILE: TOPIC is given as well. Keep one of the two."),
+        ((*NTFY, "CA_FILE=none.pem"), ':3: CA_FILE: there is no file "none.pem".'),
         ((*NTFY, "TIMEOUT=30"), ':3: TIMEOUT: "30" has no unit; did you mean "30s"?'),
         ((*NTFY, "TIMEOUT=10m"), ':3: TIMEOUT: "10m" is out of range. Choose from 100ms to 5m.'),
         ((*NTFY, "CONCURRENCY=0"), ':3: CONCURRENCY: "0" is not a whole number from 1 to 256.'),
@@ -140,8 +141,8 @@ def test_a_file_whose_name_cannot_name_a_route_is_a_mistake(site: Site, name: st
     site.route(name, *NTFY)
     assert site.mistakes() == [
         (
-            f"config/routes/{name}.env: this cannot be the name of a route. Names have up to 63 of a-z, 0-9, _ and -, and"
-            " begin with a letter or digit. Rename the file."
+            f"config/routes/{name}.env: this cannot be the name of a route. Names have up to 63 of a-z, 0-9, _ and -,"
+            " and begin with a letter or digit. Rename the file."
         )
     ]
 
@@ -169,8 +170,8 @@ def test_an_override_of_a_route_that_is_not_there_names_the_one_that_was_meant(s
     site.route("soc-discord", *NTFY)
     assert site.mistakes({"GATEWAY_ROUTES__SOC_DISCRD__TIMEOUT": "1s"}) == [
         (
-            f'environment: GATEWAY_ROUTES__SOC_DISCRD__DESTINATION: the route "soc_discrd" has none. Set one of {KINDS}.'
-            ' Or did you mean the route "soc-discord"?'
+            f'environment: GATEWAY_ROUTES__SOC_DISCRD__DESTINATION: the route "soc_discrd" has none. Set one of'
+            f' {KINDS}. Or did you mean the route "soc-discord"?'
         )
     ]
 

@@ -14,8 +14,8 @@ from tests.settings.conftest import Site
 ADDRESS = "Write host:port, as in 0.0.0.0:8080 or [::]:8080."
 NO_CREDENTIALS = (
     "environment: GATEWAY_AUTH_VALUES: no source has credentials, so nobody could send alerts. Set GATEWAY_AUTH_HEADER"
-    " and GATEWAY_AUTH_VALUES to the header and value that Cloud Optix sends; or GATEWAY_ALLOW_UNAUTHENTICATED=true to"
-    " take alerts from anyone."
+    " and GATEWAY_AUTH_VALUES to the Authentication Key and the Authentication Value of the webhook in Cloud Optix; or,"
+    " to take alerts from anyone, GATEWAY_ALLOW_UNAUTHENTICATED=true."
 )
 
 
@@ -116,8 +116,8 @@ def test_each_setting_is_read_by_its_own_rule(site: Site, name: str, text: str, 
             "ROUTES__-A__URL",
             "x",
             (
-                "this cannot be the name of a route. Names have up to 63 of a-z, 0-9, _ and -, and begin with a letter or"
-                " digit."
+                "this cannot be the name of a route. Names have up to 63 of a-z, 0-9, _ and -, and begin with a letter"
+                " or digit."
             ),
         ),
         (
