@@ -358,6 +358,20 @@ def test_deep_nesting_under_an_unknown_key_is_kept_as_text_or_held(depth: int) -
         assert "x" in json.dumps(document(alert))
 
 
+def nesting_of(value: object) -> int:
+    items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if items is None else 1 + max(map(nesting_of, items), default=0)
+
+
+def test_what_is_kept_is_never_nested_deeper_than_others_can_follow() -> None:
+    deep = json.loads("[" * 200 + '{"end":true}' + "]" * 200)
+    resource: JSON = {"resourceInfo": "b", "state": "OPEN", "affectedResourceJSON": json.dumps(deep), "x": deep}
+    alert = read(body(new=deep, affectedResources=[resource]))
+    kept = [alert.extra["new"], alert.resources[0].extra["x"], alert.resources[0].details]
+    assert [nesting_of(value) for value in kept] == [64, 64, 64]
+    assert "end" in json.dumps(kept[0])
+
+
 def test_a_large_alert_is_read() -> None:
     resources: list[JSON] = [{"resourceInfo": f"file {i} branch: é{i}", "state": "OPEN"} for i in range(20_000)]
     raw = body(affectedResources=resources)

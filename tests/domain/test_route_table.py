@@ -105,6 +105,12 @@ def test_a_table_without_routes_takes_nothing() -> None:
     assert (table.taking(documented()), table.explain(documented())) == ((), ())
 
 
+def test_routes_are_named_in_the_order_of_the_table() -> None:
+    taking = {1, 8, 9, 64, 99}
+    table = table_of([{"RULES": ["AR-*" if n in taking else "AZ-*"]} for n in range(100)])
+    assert table.taking(documented()) == tuple(f"r{n}" for n in sorted(taking))
+
+
 def test_a_route_found_by_several_resources_is_named_once() -> None:
     alert = replace(documented(), resources=(Resource("x-1", "OPEN"), Resource("x-2", "OPEN")))
     assert RouteTable([("r", parse_filter({"RESOURCES": ["x-1", "x-*"]}))]).taking(alert) == ("r",)
