@@ -20,9 +20,7 @@ _BACKTICK_LIKE = "\u02cb"
 
 def fit(text: str, limit: int, escape: Escape, measure: Measure = utf16_units) -> str:
     """The escaped text within `limit` as the receiver counts it; cut with an ellipsis where it must be."""
-    # An escape never shrinks a character to nothing, so what lies beyond `limit` characters cannot fit anyway.
-    beginning = text[: limit + 1]
-    return escape(cut(beginning, limit, lambda part: measure(escape(part))))
+    return escape(cut(text, limit, lambda part: measure(escape(part))))
 
 
 _DISCORD_SIGNS = re.compile(r"[\\*_~`|<>@#\[\]]|(?<=[a-zA-Z]):(?=//)|^(?=[-+] )|^-(?=#)", re.MULTILINE)
@@ -37,14 +35,12 @@ def discord(text: str) -> str:
 
 
 _MATTERMOST_SIGNS = re.compile(r"[\\*_`|>\[\]]|^[-+]", re.MULTILINE)
-_MATTERMOST_STARTS = re.compile(
-    r"[@<~#]|(?<=\w):(?=//)|(?<=\bwww)(?=\.)|:(?=[\w+-])|^\d+(?=[.)] )|^(?==)", re.MULTILINE
-)
+_MATTERMOST_STARTS = re.compile(r"[@<~#]|(?<=\w):(?=//)|(?<=\bwww)(?=\.)|^\d+(?=[.)] )|^(?==)", re.MULTILINE)
 
 
 def mattermost(text: str) -> str:
     """For `text` and field values: Markdown signs get backslashes, and what starts a mention, a channel link, a
-    hashtag, an emoji, a bare link or Slack's `<!channel>` (which the server turns into a mention before Markdown is
+    hashtag, a bare link or Slack's `<!channel>` (which the server turns into a mention before Markdown is
     read) is broken by a zero-width space.
 
     Sources: https://github.com/mattermost/mattermost/pull/3039 and /pull/28018

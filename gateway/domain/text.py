@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 Measure: TypeAlias = Callable[[str], int]
+"""How long a receiver finds a text. No character counts less than one."""
 
 ELLIPSIS = "…"
 
@@ -27,6 +27,7 @@ def utf8_bytes(text: str) -> int:
 
 def cut(text: str, limit: int, measure: Measure = utf16_units) -> str:
     """The text itself when it fits, else its longest beginning that fits together with an ellipsis ("" below that)."""
+    text = text[: max(limit, 0) + 1]  # the rest cannot fit, and measuring it may cost much
     if measure(text) <= limit:
         return text
     room = limit - measure(ELLIPSIS)
@@ -44,54 +45,39 @@ def fit_lines(lines: Sequence[str], limit: int, measure: Measure = utf16_units, 
 
     A first line that alone is too long is cut. "" when not even the count fits.
     """
-    if not lines or limit < 0:
-        return ""
-    allowed = len(lines) if most is None else max(0, min(most, len(lines)))
-    whole = "\n".join(lines[:allowed])
-    if allowed == len(lines) and measure(whole) <= limit:
-        return whole
-    shown, used = 0, 0
-    reserve = measure(f"\n+{len(lines)} more")
-    for line in lines[:allowed]:
-        cost = measure(line) + (1 if shown else 0)
-        if used + cost + reserve > limit:
-            break
-        shown, used = shown + 1, used + cost
-    kept = list(lines[:shown]) or [part for part in [cut(lines[0], limit - reserve, measure)] if part and allowed]
-    left_out = len(lines) - len(kept)
-    if left_out:
-        kept.append(f"+{left_out} more")
-    text = "\n".join(kept)
-    return text if measure(text) <= limit else ""
+    return _fit("\n", lines, limit, measure, most)
 
 
 def fit_list(items: Sequence[str], limit: int, measure: Measure = utf16_units, *, most: int | None = None) -> str:
-    """As many whole items as fit on one line (`a, b, +9 more`), with the true number of those left out.
+    """The same on one line: `a, b, +9 more`."""
+    return _fit(", ", items, limit, measure, most)
 
-    A first item that alone is too long is cut. "" when not even the count fits.
-    """
-    allowed = len(items) if most is None else min(most, len(items))
+
+def _fit(joint: str, items: Sequence[str], limit: int, measure: Measure, most: int | None) -> str:
+    if not items or limit < 0:
+        return ""
+    allowed = items if most is None else items[: max(most, 0)]
+    whole = joint.join(allowed)
+    if len(allowed) == len(items) and measure(whole) <= limit:
+        return whole
+    between, reserve = measure(joint), measure(f"{joint}+{len(items)} more")
     shown, used = 0, 0
-    reserve = measure(f", +{len(items)} more")
-    for item in items[:allowed]:
-        used += measure(item) + (2 if shown else 0)
-        if used + (reserve if shown + 1 < len(items) else 0) > limit:
+    for item in allowed:
+        used += measure(item) + (between if shown else 0)
+        if used + reserve > limit:
             break
         shown += 1
-    kept = list(items[:shown])
-    if items and not kept:
-        kept = [part for part in [cut(items[0], limit - reserve, measure)] if part]
-    if len(kept) < len(items):
-        kept.append(f"+{len(items) - len(kept)} more")
-    text = ", ".join(kept)
+    kept = list(items[:shown]) or [part for part in [cut(items[0], limit - reserve, measure)] if part and allowed]
+    if left_out := len(items) - len(kept):
+        kept.append(f"+{left_out} more")
+    text = joint.join(kept)
     return text if measure(text) <= limit else ""
 
 
 _REMOVED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _JOINERS = frozenset("\u200c\u200d")
 _FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-_UNUSUAL = re.compile(r"[^\x20-\x7e\n\t]+")
-_LINE_END = re.compile("\r\n?|\u2028|\u2029")
+_KEPT_CONTROLS = frozenset("\n\t")
 
 
 def plain(text: str) -> str:
@@ -101,11 +87,11 @@ def plain(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _UNUSUAL.sub(_without_controls, _LINE_END.sub("\n", text))
-
-
-def _without_controls(run: re.Match[str]) -> str:
-    return "".join(c for c in run[0] if c in _JOINERS or unicodedata.category(c) not in _REMOVED_CATEGORIES)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    removed = {ord(c): None for c in set(text) if unicodedata.category(c) in _REMOVED_CATEGORIES}
+    for kept in _KEPT_CONTROLS | _JOINERS:
+        removed.pop(ord(kept), None)
+    return text.translate(removed) if removed else text
 
 
 def one_line(text: str) -> str:
