@@ -13,10 +13,15 @@ from gateway.queue.schema import CODES
 
 FRESH = "SELECT id FROM delivery WHERE route = ? AND state = 0 AND head = 1 AND fresh = 1 ORDER BY id LIMIT ?"
 RETRIES = """
-SELECT id FROM delivery WHERE route = ? AND state = 0 AND head = 1 AND fresh = 0 AND due_us <= ?
+SELECT id, due_us FROM delivery WHERE route = ? AND state = 0 AND head = 1 AND fresh = 0 AND due_us <= ?
 ORDER BY due_us LIMIT ?
 """
 NEXT_RETRY = "SELECT min(due_us) FROM delivery WHERE route = ? AND state = 0 AND head = 1 AND fresh = 0"
+HASTEN = """
+UPDATE delivery SET due_us = ?1 WHERE id IN (
+    SELECT id FROM delivery WHERE route = ?2 AND state = 0 AND head = 1 AND fresh = 0 AND due_us > ?1 LIMIT ?3)
+"""
+_ANY_TIME = 2**62
 TAKE = """
 UPDATE delivery SET state = 1, token = token + 1, attempts = attempts + 1, claimed_us = ?1, lease_until_us = ?2,
                     first_us = iif(first_us, first_us, ?1) WHERE id = ?3
@@ -54,7 +59,10 @@ class Wish:
     route: str
     fresh: int
     retries: int
+    limit: int
     lease_us: int
+    retries_first: bool = False
+    early: bool = False
 
 
 def claim(book: Book, wishes: Sequence[Wish]) -> list[Claims]:
@@ -63,20 +71,40 @@ def claim(book: Book, wishes: Sequence[Wish]) -> list[Claims]:
 
 def _claim(book: Book, wish: Wish) -> Claims:
     now = book.now_us()
-    fresh = _rows(book, FRESH, (wish.route, wish.fresh + 1))
-    retries = _rows(book, RETRIES, (wish.route, now, wish.retries + 1))
-    rows = [*fresh[: wish.fresh], *retries[: wish.retries]]
+    rows, more = _choose(book, wish, now)
     book.db.executemany(TAKE, [(now, now + wish.lease_us, row) for row in rows])
     next_due: int | None = book.db.execute(NEXT_RETRY, (wish.route,)).fetchone()[0]
     return Claims(
         claims=tuple(_taken(book, row) for row in rows),
-        more=len(fresh) > wish.fresh or len(retries) > wish.retries,
+        more=more,
         next_us=None if next_due is None else max(0, next_due - now),
     )
 
 
-def _rows(book: Book, statement: str, values: tuple[Value, ...]) -> list[int]:
-    return [row for (row,) in book.db.execute(statement, values)]
+def _choose(book: Book, wish: Wish, now: int) -> tuple[list[int], bool]:
+    """The rows to hand out, and whether more is due. One more of each kind is looked for than can be taken."""
+    most_fresh, most_retries = min(wish.fresh, wish.limit), min(wish.retries, wish.limit)
+    fresh = [row for (row,) in book.db.execute(FRESH, (wish.route, most_fresh + 1))]
+    latest = _ANY_TIME if wish.early else now
+    retries = book.db.execute(RETRIES, (wish.route, latest, most_retries + 1)).fetchall()
+    kinds = [fresh[:most_fresh], [row for row, _ in retries[:most_retries]]]
+    first, second = reversed(kinds) if wish.retries_first else kinds
+    rows = [*first, *second][: wish.limit]
+    due = {*fresh, *(row for row, due_us in retries if due_us <= now)}
+    return rows, not due.issubset(rows)
+
+
+def hasten(book: Book, asked: Sequence[Hurry]) -> list[int]:
+    return [book.db.execute(HASTEN, (hurry.now_us, hurry.route, hurry.limit)).rowcount for hurry in asked]
+
+
+@dataclass(frozen=True, slots=True)
+class Hurry:
+    """Up to `limit` retries of the route that are due later than `now_us` become due then."""
+
+    route: str
+    now_us: int
+    limit: int
 
 
 def _taken(book: Book, row: int) -> Claim:

@@ -28,6 +28,7 @@ from gateway.queue.room import Room
 from gateway.queue.schema import migrate
 from gateway.queue.writer import Writer
 
+_HASTENED_AT_ONCE = 500
 _OVERHEAD_BYTES = 1024  # of a waiting alert besides its body
 
 
@@ -100,8 +101,27 @@ class SqliteStore:
     async def put(self, alert: NewAlert, lease_us: Mapping[str, int]) -> Stored:
         return await self._writer.write(ingest.put, ingest.Arrival(alert, lease_us), len(alert.body) + _OVERHEAD_BYTES)
 
-    async def claim(self, route: str, *, fresh: int, retries: int, lease_us: int) -> Claims:
-        return await self._writer.write(claims.claim, claims.Wish(route, fresh, retries, lease_us))
+    async def claim(
+        self,
+        route: str,
+        *,
+        fresh: int,
+        retries: int,
+        limit: int,
+        lease_us: int,
+        retries_first: bool = False,
+        early: bool = False,
+    ) -> Claims:
+        wish = claims.Wish(route, fresh, retries, limit, lease_us, retries_first, early)
+        return await self._writer.write(claims.claim, wish)
+
+    async def hasten(self, route: str) -> int:
+        """In slices, so that a long backlog does not hold up alerts."""
+        hurry = claims.Hurry(route, self._file.book.now_us(), _HASTENED_AT_ONCE)
+        hastened = 0
+        while changed := await self._writer.write(claims.hasten, hurry):
+            hastened += changed
+        return hastened
 
     async def record(self, result: Result) -> Recorded:
         return await self._writer.write(claims.record, result)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -8,12 +8,12 @@ import pytest
 from gateway.ports import Store
 from tests.queue.store_world import Engine, FakeClock, SqliteEngine
 
-ENGINES = {"sqlite": SqliteEngine}
+ENGINES: dict[str, Callable[[Path], Engine]] = {"sqlite": SqliteEngine}
 
 
 @pytest.fixture(params=ENGINES)
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Engine]:
-    engine: Engine = ENGINES[request.param](tmp_path)
+    engine = ENGINES[request.param](tmp_path)
     yield engine
     await engine.close()
 

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
-from gateway.domain.delivery import AttemptRecord, Claim, NewAlert, NewDelivery, Result, State
+from gateway.domain.delivery import AttemptRecord, Claim, Claims, NewAlert, NewDelivery, Result, State
 from gateway.domain.outcome import OutcomeClass
 from gateway.ports import Store
 from gateway.queue.sqlite import SqliteStore, open_sqlite
@@ -135,8 +135,12 @@ def a_result(claim: Claim, state: State = State.DELIVERED, *, delay_s: float = 0
     return Result(claim.row, claim.token, state, a_record(claim), delay_us=int(delay_s * SECOND_US), **fields)
 
 
-async def claim_all(store: Store, route: str = "a", *, fresh: int = 50, retries: int = 50) -> tuple[Claim, ...]:
-    return (await store.claim(route, fresh=fresh, retries=retries, lease_us=LEASE_US)).claims
+async def ask(store: Store, route: str = "a", *, fresh: int = 50, retries: int = 50, **how: Any) -> Claims:
+    return await store.claim(route, fresh=fresh, retries=retries, lease_us=LEASE_US, **{"limit": 100} | how)
+
+
+async def claim_all(store: Store, route: str = "a", **how: Any) -> tuple[Claim, ...]:
+    return (await ask(store, route, **how)).claims
 
 
 async def state_of(store: Store, delivery_id: str) -> State:

@@ -5,13 +5,13 @@ import pytest
 from gateway.domain.delivery import NewDelivery, Recorded, State
 from gateway.ports import Store
 from tests.queue.store_world import (
-    LEASE_US,
     LEASES,
     SECOND_US,
     Engine,
     FakeClock,
     a_result,
     an_alert,
+    ask,
     claim_all,
     now,
     state_of,
@@ -27,10 +27,10 @@ async def _retry(store: Store, *, delay_s: float, key: str | None = None) -> str
 
 async def test_fresh_deliveries_are_handed_out_oldest_first(store: Store) -> None:
     put = [await store.put(an_alert("a"), LEASES) for _ in range(5)]
-    claims = await store.claim("a", fresh=3, retries=0, lease_us=LEASE_US)
+    claims = await ask(store, fresh=3, retries=0)
     assert [claim.alert_id for claim in claims.claims] == [stored.alert_id for stored in put[:3]]
     assert claims.more
-    assert not (await store.claim("a", fresh=2, retries=0, lease_us=LEASE_US)).more
+    assert not (await ask(store, fresh=2, retries=0)).more
 
 
 async def test_a_claim_carries_what_an_attempt_needs(store: Store, clock: FakeClock) -> None:
@@ -52,7 +52,7 @@ async def test_a_claim_is_of_one_route(store: Store) -> None:
 
 async def test_retries_are_handed_out_when_they_are_due_and_not_before(store: Store, clock: FakeClock) -> None:
     await _retry(store, delay_s=30)
-    claims = await store.claim("a", fresh=9, retries=9, lease_us=LEASE_US)
+    claims = await ask(store, fresh=9, retries=9)
     assert (claims.claims, claims.more, claims.next_us) == ((), False, 30 * SECOND_US)
     clock.advance(30)
     (claim,) = await claim_all(store)
@@ -63,7 +63,7 @@ async def test_retries_are_handed_out_when_they_are_due_and_not_before(store: St
 async def test_fresh_ones_and_retries_have_slots_of_their_own(store: Store) -> None:
     retry = await _retry(store, delay_s=0)
     await store.put(an_alert("a"), LEASES)
-    claims = await store.claim("a", fresh=0, retries=5, lease_us=LEASE_US)
+    claims = await ask(store, fresh=0, retries=5)
     assert [claim.delivery_id for claim in claims.claims] == [retry]
     assert claims.more
     assert claims.next_us is None
@@ -71,8 +71,44 @@ async def test_fresh_ones_and_retries_have_slots_of_their_own(store: Store) -> N
 
 async def test_more_is_true_when_a_due_retry_was_not_asked_for(store: Store) -> None:
     await _retry(store, delay_s=0)
-    claims = await store.claim("a", fresh=1, retries=0, lease_us=LEASE_US)
+    claims = await ask(store, fresh=1, retries=0)
     assert (claims.claims, claims.more, claims.next_us) == ((), True, 0)
+
+
+@pytest.mark.parametrize(("retries_first", "wanted"), [(False, ["fresh", "fresh"]), (True, ["retry", "fresh"])])
+async def test_when_the_limit_bites_one_kind_yields(store: Store, retries_first: bool, wanted: list[str]) -> None:  # noqa: FBT001 - a table
+    retry = await _retry(store, delay_s=0)
+    for _ in range(2):
+        await store.put(an_alert("a"), LEASES)
+    claims = await ask(store, limit=2, retries_first=retries_first)
+    assert ["retry" if claim.delivery_id == retry else "fresh" for claim in claims.claims] == wanted
+    assert claims.more
+    rest = await ask(store, limit=2, retries_first=retries_first)
+    assert len(rest.claims) == 1
+    assert not rest.more
+
+
+async def test_the_longest_due_retry_goes_first(store: Store, clock: FakeClock) -> None:
+    late, soon = await _retry(store, delay_s=20), await _retry(store, delay_s=10)
+    clock.advance(30)
+    assert [claim.delivery_id for claim in await claim_all(store)] == [soon, late]
+
+
+async def test_a_probe_may_take_a_retry_before_it_is_due(store: Store) -> None:
+    first = await _retry(store, delay_s=10)
+    await _retry(store, delay_s=20)
+    claims = await ask(store, limit=1, early=True)
+    assert [claim.delivery_id for claim in claims.claims] == [first]
+    assert not claims.more
+    assert claims.next_us == 20 * SECOND_US
+
+
+async def test_hastened_retries_are_due_now(store: Store) -> None:
+    ids = [await _retry(store, delay_s=delay_s) for delay_s in (0, 10, 20)]
+    assert await store.hasten("a") == 2
+    assert await store.hasten("a") == 0
+    assert await store.hasten("b") == 0
+    assert sorted(claim.delivery_id for claim in await claim_all(store)) == sorted(ids)
 
 
 async def test_a_retrying_head_holds_its_successors(store: Store, clock: FakeClock) -> None:
