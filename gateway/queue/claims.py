@@ -26,7 +26,7 @@ TAKE = """
 UPDATE delivery SET state = 1, token = token + 1, attempts = attempts + 1, claimed_us = ?1, lease_until_us = ?2,
                     first_us = iif(first_us, first_us, ?1) WHERE id = ?3
 """
-_TAKEN = """
+TAKEN = """
 SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, a.received_us, d.due_us, d.claimed_us, d.first_us,
        d.attempts, d.shrink, d.progress
 FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert = d.alert WHERE d.id = ?
@@ -48,7 +48,7 @@ UPDATE delivery SET state = 0, due_us = ?, attempts = attempts - 1,
                     first_us = iif(first_us = claimed_us, 0, first_us)
 WHERE id = ? AND token = ? AND state = 1 RETURNING key
 """
-_SENDING = "SELECT id, token, route, key, due_us, claimed_us FROM delivery WHERE state = 1"
+SENDING = "SELECT id, token, route, key, due_us, claimed_us FROM delivery WHERE state = 1"
 _INTERRUPT = "UPDATE delivery SET state = 0, fresh = 0, due_us = ?, reason = ? WHERE id = ?"
 
 
@@ -108,7 +108,7 @@ class Hurry:
 
 
 def _taken(book: Book, row: int) -> Claim:
-    found = book.db.execute(_TAKEN, (row,)).fetchone()
+    found = book.db.execute(TAKEN, (row,)).fetchone()
     token, alert, route, source, body, received, due, claimed, first, attempts, shrink, progress = found[1:]
     return Claim(
         row=row,
@@ -234,7 +234,7 @@ def recover(book: Book) -> tuple[str, ...]:
 def _interrupt(book: Book, which: str, values: tuple[Value, ...], reason: str) -> tuple[str, ...]:
     """The attempt stays charged: a delivery that kills the process must not be tried for ever."""
     now = book.now_us()
-    lost = book.db.execute(_SENDING + which, values).fetchall()
+    lost = book.db.execute(SENDING + which, values).fetchall()
     for row, token, route, key, due_us, claimed_us in lost:
         book.db.execute(_INTERRUPT, (now, reason, row))
         _write_attempts(book, [(row, token, AttemptRecord(due_us, claimed_us, claimed_us, now, "interrupted", reason))])

@@ -28,10 +28,11 @@ _ALERT = """
 SELECT a.id, a.source, a.received_us, a.environment, a.alert_id, a.key, a.alert_type, a.severity, a.score, a.rule,
        a.summary, a.held, a.revision, a.routes, a.body_size FROM alert AS a
 """
-_DELIVERY = """
+DELIVERY = """
 SELECT d.alert, d.route, d.state, d.attempts, d.created_us, d.due_us, d.finished_us, d.reason, a.severity, a.summary
 FROM delivery AS d CROSS JOIN alert AS a ON a.id = d.alert
 """
+ORDER = "ORDER BY d.alert DESC, d.route DESC"
 _PLACE = "SELECT d.alert, d.route FROM delivery AS d CROSS JOIN alert AS a ON a.id = d.alert"
 
 Place = tuple[int, str]
@@ -90,7 +91,7 @@ def alert(book: Book, alert_id: str) -> tuple[AlertRow, bytes, tuple[DeliveryRow
     if found is None:
         return None
     body: tuple[bytes] = book.db.execute("SELECT bytes FROM body WHERE alert = ?", (row,)).fetchone()
-    rows = book.db.execute(f"{_DELIVERY} WHERE d.alert = ? ORDER BY d.route", (row,))
+    rows = book.db.execute(f"{DELIVERY} WHERE d.alert = ? ORDER BY d.route", (row,))
     return _alert_row(book, found), body[0], tuple(_delivery_row(book, each, frozenset()) for each in rows)
 
 
@@ -106,7 +107,7 @@ def deliveries(book: Book, selection: Selection, stopped: frozenset[str], limit:
     rows: list[tuple[Any, ...]] = []
     for part in slices(book, selection, stopped):
         where = bounds + part + of_alert(selection)
-        statement = f"{_DELIVERY} WHERE {where.text} ORDER BY d.alert DESC, d.route DESC LIMIT ?"
+        statement = f"{DELIVERY} WHERE {where.text} {ORDER} LIMIT ?"
         rows += book.db.execute(statement, (*where.values, limit + 1)).fetchall()
     rows.sort(key=lambda row: row[:2], reverse=True)
     shown = tuple(_delivery_row(book, row, stopped) for row in rows[:limit])
@@ -135,7 +136,7 @@ def delivery(
     book: Book, delivery_id: str, stopped: frozenset[str]
 ) -> tuple[DeliveryRow, tuple[AttemptRow, ...]] | None:
     place = book.delivery_place(delivery_id)
-    found = book.db.execute(f"{_DELIVERY} WHERE d.alert = ? AND d.route = ?", place).fetchone() if place else None
+    found = book.db.execute(f"{DELIVERY} WHERE d.alert = ? AND d.route = ?", place).fetchone() if place else None
     if found is None:
         return None
     rows = book.db.execute(

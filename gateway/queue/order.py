@@ -15,7 +15,7 @@ NEWER_STATE = "a newer state of this alert took its place"
 
 Incident = tuple[str, str]
 
-_OCCUPIED = """
+OCCUPIED = """
 WITH asked (route, key) AS (VALUES {marks})
 SELECT route, key FROM asked WHERE EXISTS (
     SELECT 1 FROM delivery AS d WHERE d.route = asked.route AND d.key = asked.key AND d.state < 2)
@@ -27,12 +27,12 @@ UPDATE delivery SET head = 1 WHERE id IN (
     FROM delivery AS gone WHERE gone.id IN ({marks}) AND gone.key <> '')
 RETURNING route, key
 """
-_SUPERSEDE = """
+SUPERSEDE = """
 UPDATE delivery SET state = 5, head = 0, finished_us = ?, reason = ?
 WHERE route = ? AND key = ? AND state < 2 AND state = 0 AND id < ?
 """
-_WAITING = "SELECT id, supersede FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 0"
-_HEAD = "SELECT id, state FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 1"
+WAITING = "SELECT id, supersede FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 0"
+HEAD = "SELECT id, state FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 1"
 _SET_HEAD = "UPDATE delivery SET head = ? WHERE id = ?"
 _NO_ROW = 2**63 - 1
 
@@ -42,7 +42,7 @@ def occupied(book: Book, incidents: Sequence[Incident]) -> set[Incident]:
     found: set[Incident] = set()
     for part in pieces(incidents):
         flat = [text for incident in part for text in incident]
-        found.update(book.db.execute(for_rows(_OCCUPIED, len(part), 2), flat))
+        found.update(book.db.execute(for_rows(OCCUPIED, len(part), 2), flat))
     return found
 
 
@@ -56,7 +56,7 @@ def promote(book: Book, gone: Sequence[int]) -> set[Incident]:
 
 def supersede(book: Book, incident: Incident, *, younger: int = _NO_ROW) -> None:
     """What waits and is older than the row `younger` gives way. One that is being sent stays."""
-    book.db.execute(_SUPERSEDE, (book.now_us(), NEWER_STATE, *incident, younger))
+    book.db.execute(SUPERSEDE, (book.now_us(), NEWER_STATE, *incident, younger))
 
 
 def rejoin(book: Book, row: int, incident: Incident) -> bool:
@@ -65,13 +65,13 @@ def rejoin(book: Book, row: int, incident: Incident) -> bool:
     """
     if not incident[1]:
         return False
-    youngest: tuple[int, int] | None = book.db.execute(_WAITING + " ORDER BY id DESC LIMIT 1", incident).fetchone()
+    youngest: tuple[int, int] | None = book.db.execute(WAITING + " ORDER BY id DESC LIMIT 1", incident).fetchone()
     if youngest is None:
         return False
     if youngest[0] > row and youngest[1]:
         supersede(book, incident, younger=youngest[0])
         return _be_head(book, youngest[0])
-    oldest: tuple[int, int] = book.db.execute(_WAITING + " ORDER BY id LIMIT 1", incident).fetchone()
+    oldest: tuple[int, int] = book.db.execute(WAITING + " ORDER BY id LIMIT 1", incident).fetchone()
     if oldest[0] > row:
         return False
     book.db.execute(_SET_HEAD, (0, row))
@@ -85,7 +85,7 @@ def _be_head(book: Book, row: int) -> bool:
 
 def place(book: Book, row: int, incident: Incident) -> bool:
     """Whether a delivery that is to be pending again becomes the head; a younger head that only waits steps back."""
-    head: tuple[int, int] | None = book.db.execute(_HEAD, incident).fetchone() if incident[1] else None
+    head: tuple[int, int] | None = book.db.execute(HEAD, incident).fetchone() if incident[1] else None
     if head is None:
         return True
     if head[1] or head[0] < row:

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from gateway.domain.delivery import State
+from gateway.domain.query import Selection
+from gateway.queue import claims, ingest, order, retention, routes
+from gateway.queue.book import Book, for_rows
+from gateway.queue.choosing import slices
+from gateway.queue.listing import DELIVERY, ORDER
+from gateway.queue.schema import migrate
+from tests.queue.store_world import FakeClock
+
+HOT = {
+    "put: is it known": for_rows(ingest.KNOWN, 4),
+    "put: is the incident busy": for_rows(order.OCCUPIED, 4, 2),
+    "claim: fresh": claims.FRESH,
+    "claim: retries": claims.RETRIES,
+    "claim: next retry": claims.NEXT_RETRY,
+    "claim: take": claims.TAKE,
+    "claim: read": claims.TAKEN,
+    "hasten": claims.HASTEN,
+    "record": for_rows(claims.RECORD, 4, 10),
+    "record: promote": for_rows(order.PROMOTE, 4),
+    "record: waiting": order.WAITING,
+    "supersede": order.SUPERSEDE,
+    "replay: head": order.HEAD,
+    "sending": claims.SENDING,
+    "purge": retention.OLD,
+    "routes": routes.ROUTES_IN_STATE,
+}
+# Rows of the statement itself, and of a recursion that has one row for each route.
+SMALL_SCANS = {"SCAN asked", "SCAN result", "SCAN seen", "SCAN 4 CONSTANT ROWS"}
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    db = sqlite3.connect(tmp_path / "plans.db", isolation_level=None)
+    migrate(db)
+    return Book(db, FakeClock(), "aaaaaa")
+
+
+def _plan(book: Book, statement: str) -> list[str]:
+    numbered = [int(number) for number in re.findall(r"\?(\d)", statement)]
+    values = [None] * (max(numbered) if numbered else statement.count("?"))
+    return [row[3] for row in book.db.execute("EXPLAIN QUERY PLAN " + statement, values)]
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_hot_statement_neither_scans_nor_sorts(book: Book, name: str) -> None:
+    plan = _plan(book, HOT[name])
+    book.db.close()
+    scans = [step for step in plan if step.startswith("SCAN") and step not in SMALL_SCANS]
+    assert scans == []
+    assert not [step for step in plan if "TEMP B-TREE" in step]
+
+
+@pytest.mark.parametrize(
+    ("selection", "index"),
+    [
+        (Selection(states=(State.DEAD,), routes=("a",)), "delivery_state (state=? AND route=? AND alert>"),
+        (Selection(routes=("a",)), "delivery_state (state=? AND route=? AND alert>"),
+        (Selection(alert="aaaaaa-1"), "delivery_alert (alert=?"),
+        (Selection(ids=("aaaaaa-1.a",)), "delivery_alert (alert=? AND route=?"),
+        (Selection(since_us=1), "delivery_alert (alert>? AND alert<?"),
+        (Selection(), "delivery_alert (alert>? AND alert<?"),
+    ],
+)
+def test_a_list_reads_an_index_in_its_order(book: Book, selection: Selection, index: str) -> None:
+    for part in slices(book, selection, frozenset()):
+        statement = f"{DELIVERY} WHERE d.alert >= ? AND d.alert <= ?{part.text} {ORDER}"
+        plan = _plan(book, statement)
+        assert index in plan[0]
+        assert not [step for step in plan if "FOR ORDER BY" in step and "LAST TERM" not in step]
+    book.db.close()
