@@ -215,9 +215,8 @@ def _number(text: str) -> float | None:
 
 
 def _labels(value: JSON) -> tuple[str, ...]:
-    parts = [part for item in value for part in _text(item).split(",")] if isinstance(value, list) else None
-    stripped = [part.strip() for part in (_text(value).split(",") if parts is None else parts)]
-    return tuple(part for part in stripped if part)
+    listed = ",".join(map(_text, value)) if isinstance(value, list) else _text(value)
+    return tuple([label for part in listed.split(",") if (label := part.strip())])
 
 
 def _resources(value: JSON) -> tuple[Resource, ...]:
@@ -228,10 +227,11 @@ def _resources(value: JSON) -> tuple[Resource, ...]:
 def _resource(value: JSON) -> Resource:
     if not isinstance(value, dict):
         return Resource(_text(value), "")
-    info, state = _text(value.get("resourceInfo")), _text(value.get("state"))
-    if len(value) == 2 and "resourceInfo" in value and "state" in value:
+    info, state = value.get("resourceInfo"), value.get("state")
+    if len(value) == 2 and isinstance(info, str) and isinstance(state, str):  # as documented: there may be thousands
         return Resource(info, state)
-    return Resource(info, state, _nested(value.get("affectedResourceJSON")), _rest(value, _RESOURCE_KEYS))
+    nested, rest = _nested(value.get("affectedResourceJSON")), _rest(value, _RESOURCE_KEYS)
+    return Resource(_text(info), _text(state), nested, rest)
 
 
 def _nested(value: JSON) -> JSON:
