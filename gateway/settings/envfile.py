@@ -69,8 +69,10 @@ def read_text(path: Path | str, mistakes: list[Mistake]) -> str | None:
         return None
 
 
-def why(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
+def why(error: OSError | ValueError) -> str:
+    """What the system says; it raises ValueError for a path with a NUL in it."""
+    said = error.strerror if isinstance(error, OSError) else "not a path"
+    return (said or type(error).__name__).lower()
 
 
 def _values(text: str, where: str, mistakes: list[Mistake], prefix: str) -> Sequence[Value]:

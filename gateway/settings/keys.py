@@ -74,8 +74,7 @@ class Keys:
             self.mistakes.append(value.mistake(f"{_named(value.text, secret=secret)} is not UTF-8."))
             return None
         except (OSError, ValueError) as error:
-            reason = why(error) if isinstance(error, OSError) else "not a path"
-            self.mistakes.append(value.mistake(f"{_named(value.text, secret=secret)} cannot be read: {reason}."))
+            self.mistakes.append(value.mistake(f"{_named(value.text, secret=secret)} cannot be read: {why(error)}."))
             return None
         if not text.strip():
             self.mistakes.append(value.mistake(f"{_named(value.text, secret=secret)} is empty."))

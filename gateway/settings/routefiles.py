@@ -51,7 +51,7 @@ def _route_files(folder: Path, mistakes: list[Mistake], *, may_be_missing: bool)
             remedy = "Make it, or set GATEWAY_ROUTES_DIR to the folder with your route files."
             mistakes.append(Mistake(str(folder), None, "", f"the folder of routes does not exist. {remedy}"))
         return {}
-    except OSError as error:
+    except (OSError, ValueError) as error:
         mistakes.append(Mistake(str(folder), None, "", f"the folder of routes cannot be read: {why(error)}."))
         return {}
     return _by_name(folder, [n for n in names if n.endswith(_ENDING) and not n.startswith(".")], mistakes)
