@@ -1,0 +1,319 @@
+"""What any HTTP receiver gets: checked by the libraries that such receivers use."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_http_event
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from gateway import samples
+from gateway.destinations import Context, FormatFault, load
+from gateway.destinations import _template as template
+from gateway.destinations.webhook import WebhookSettings
+from gateway.domain import optix
+from gateway.domain.alert import Alert
+from gateway.domain.document import document
+from gateway.domain.message import HttpAnswer, HttpRequest, NoAnswer, Tls
+from gateway.domain.outcome import OutcomeClass as Class
+
+KIND = load("webhook")
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+URL = "https://soar.example.com/hooks/s3cr3t-path?sig=a%2Fb"
+DELIVERY = "dlv-0123456789abcdef"
+KEY = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+
+
+def made(**keys: str) -> WebhookSettings:
+    return WebhookSettings.model_validate({"url": URL, **keys})
+
+
+def context(body: bytes = b"{}", *, test: bool = False, sent_at: datetime = NOW) -> Context:
+    return Context(DELIVERY, "soc", body, sent_at, test=test)
+
+
+def sample(name: str) -> tuple[Alert, bytes]:
+    alert = optix.parse("optix", samples.load(name))
+    assert isinstance(alert, Alert)
+    return alert, samples.load(name)
+
+
+EVERY_SAMPLE = tuple(sample(name) for name in samples.names())
+
+
+def worded(alert: Alert, said: Context, keys: WebhookSettings) -> HttpRequest:
+    message = KIND.format(alert, said, keys)
+    assert isinstance(message, HttpRequest)
+    return message
+
+
+def sent(name: str = samples.DOCUMENTED, *, test: bool = False, sent_at: datetime = NOW, **keys: str) -> HttpRequest:
+    alert, body = sample(name)
+    return worded(alert, context(body, test=test, sent_at=sent_at), made(**keys))
+
+
+def _with_context(name: str) -> tuple[Alert, Context]:
+    alert, body = sample(name)
+    return alert, context(body)
+
+
+def rendered(body: str, name: str = samples.DOCUMENTED, **keys: str) -> str:
+    return worded(*_with_context(name), made(format="template", body=body, **keys)).body.decode()
+
+
+def fault(body: str, **keys: str) -> str:
+    assert KIND.verify is not None
+    with pytest.raises(FormatFault) as found:
+        KIND.verify(made(format="template", body=body, **keys), EVERY_SAMPLE)
+    return str(found.value)
+
+
+def refusal(**keys: str) -> str:
+    with pytest.raises(ValidationError) as found:
+        made(**keys)
+    assert "s3cr3t" not in str(found.value)
+    return str(found.value)
+
+
+@given(body=st.binary())
+def test_the_original_is_sent_byte_for_byte(body: bytes) -> None:
+    alert, _ = sample(samples.DOCUMENTED)
+    message = worded(alert, context(body), made())
+    assert (message.body, message.url, message.method) == (body, URL, "POST")
+
+
+def test_without_further_settings_only_type_and_delivery_id_are_said() -> None:
+    assert sent().headers == (("Content-Type", "application/json"), ("webhook-id", DELIVERY))
+
+
+def test_a_test_delivery_is_marked_in_a_header() -> None:
+    assert ("Optix-Gateway-Test", "true") in sent(test=True).headers
+
+
+def test_the_alert_format_is_the_alerts_document() -> None:
+    alert, _ = sample("hostile-text")
+    assert json.loads(sent("hostile-text", format="alert").body) == document(alert)
+
+
+@pytest.mark.parametrize("mode", ["structured", "binary"])
+@pytest.mark.parametrize("name", samples.names())
+def test_the_cloudevents_library_reads_every_sample(mode: str, name: str) -> None:
+    alert, _ = sample(name)
+    message = sent(name, format="cloudevents", cloudevents_mode=mode)
+    event = from_http_event(HTTPMessage(headers=dict(message.headers), body=message.body))
+    assert event.get_id() == DELIVERY
+    assert event.get_type() == "com.sophos.optix.alert.v1"
+    assert event.get_source().startswith("/optix/optix/")
+    assert event.get_subject() == alert.alert_id
+    assert event.get_time() == alert.seen_at
+    assert event.get_data() == document(alert)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_no_text_breaks_out_of_a_header(alerts: st.SearchStrategy[Alert], data: st.DataObject) -> None:
+    alert = data.draw(alerts)
+    message = worded(alert, context(), made(format="cloudevents", cloudevents_mode="binary"))
+    for name, value in message.headers:
+        assert all("!" <= c <= "~" for c in name + value)
+    event = from_http_event(HTTPMessage(headers=dict(message.headers), body=message.body))
+    assert (event.get_subject() or "") == alert.alert_id
+
+
+@pytest.mark.parametrize("secret", [KEY, KEY.removesuffix("oD"), "any text, also ünusual"])
+def test_the_standard_webhooks_library_accepts_the_signature(secret: str) -> None:
+    now = datetime.now(UTC)
+    message = sent(sent_at=now, signing_secret=secret)
+    verifier = Webhook(secret if secret.startswith("whsec_") else secret.encode())
+    assert verifier.verify(message.body, dict(message.headers)) == json.loads(message.body)
+    with pytest.raises(WebhookVerificationError):
+        verifier.verify(message.body + b" ", dict(message.headers))
+
+
+def test_a_retry_keeps_its_id_and_is_signed_anew() -> None:
+    first, second = (dict(sent(sent_at=NOW + timedelta(s), signing_secret=KEY).headers) for s in (0, 1))
+    assert first["webhook-id"] == second["webhook-id"] == DELIVERY
+    assert first["webhook-signature"] != second["webhook-signature"]
+
+
+def test_headers_method_and_trust_come_from_the_settings() -> None:
+    message = sent(headers="X-Api-Key: k3y | X-Team: cloud: west", method="put", ca_file="/ca.pem", tls_verify="false")
+    assert message.method == "PUT"
+    assert message.tls == Tls("/ca.pem", verify=False)
+    assert message.headers[-2:] == (("X-Api-Key", "k3y"), ("X-Team", "cloud: west"))
+
+
+def test_a_content_type_among_the_headers_replaces_ours() -> None:
+    message = sent(headers='{"content-type": "application/vnd.acme+json"}')
+    assert [value for name, value in message.headers if name.lower() == "content-type"] == ["application/vnd.acme+json"]
+
+
+REFUSED = [
+    ({"url": "ftp://s3cr3t"}, "whole URL"),
+    ({"headers": "Authorization s3cr3t"}, "no colon"),
+    ({"headers": "X-A: 1 | x-a: s3cr3t"}, "given twice"),
+    ({"headers": "Bad Name: s3cr3t"}, "header's name"),
+    ({"headers": "Content-Length: 1"}, "set by the connection"),
+    ({"headers": "Transfer-Encoding: chunked"}, "set by the connection"),
+    ({"headers": "webhook-id: 1"}, "must not hold webhook-id"),
+    ({"headers": "optix-gateway-test: 1"}, "must not hold"),
+    ({"headers": "Content-Type: a/b", "content_type": "a/b"}, "must not hold Content-Type"),
+    ({"headers": "ce-id: 1", "format": "cloudevents"}, "must not hold ce-id"),
+    ({"headers": '{"X-A": 1}'}, "quotation marks"),
+    ({"headers": '{"X-A": "s3cr3t'}, "not JSON"),
+    ({"headers": '{"X-A": "s3cr3t\\r\\nX-B: 1"}'}, "not printable"),
+    ({"method": "DELETE"}, "POST"),
+    ({"format": "template"}, "needs a BODY"),
+    ({"body": "{}"}, "FORMAT=template only"),
+    ({"content_type": "a/b", "format": "cloudevents"}, "prescribes"),
+    ({"content_type": "json"}, "content_type"),
+    ({"signing_secret": "whsec_s3cr3t!"}, "not base64"),
+    ({"signing_secret": "whsec_"}, "empty"),
+    ({"success": "2xx"}, "200-299, 409"),
+    ({"success": "299-200"}, "200-299, 409"),
+    ({"success": "99"}, "200-299, 409"),
+    ({"success": ""}, "200-299, 409"),
+]
+
+
+@pytest.mark.parametrize(("keys", "said"), REFUSED)
+def test_settings_that_cannot_work_are_refused_without_showing_secrets(keys: dict[str, str], said: str) -> None:
+    assert said in refusal(**keys)
+
+
+def test_secrets_do_not_print_and_are_known_for_masking() -> None:
+    keys = made(headers="Authorization: Bearer t0ken-of-mine | Accept: text/plain", signing_secret=KEY)
+    for secret in (URL, "Bearer t0ken-of-mine", "t0ken-of-mine", KEY):
+        assert secret in keys.secrets()
+        assert secret not in repr(keys)
+        assert secret not in repr(sent(headers="Authorization: Bearer t0ken-of-mine", signing_secret=KEY))
+    assert "text/plain" not in keys.secrets()
+
+
+ANSWERS = [
+    ("200-299", 200, Class.OK),
+    ("200-299", 299, Class.OK),
+    ("200-299", 300, Class.REJECTED),
+    ("200-299", 199, Class.REJECTED),
+    ("200-299", 404, Class.GONE),
+    ("200-299", 410, Class.GONE),
+    ("200-299", 503, Class.RETRY),
+    ("202", 202, Class.OK),
+    ("202", 200, Class.REJECTED),
+    ("200 - 204, 409", 409, Class.OK),
+    ("200 - 204, 409", 204, Class.OK),
+    ("200 - 204, 409", 205, Class.REJECTED),
+    ("200,302", 302, Class.OK),
+]
+
+
+@pytest.mark.parametrize(("success", "status", "kind"), ANSWERS)
+def test_success_is_what_the_settings_call_success(success: str, status: int, kind: Class) -> None:
+    outcome = KIND.outcome_of(HttpAnswer(status), NOW, context(), made(success=success))
+    assert (outcome.kind, outcome.status) == (kind, status)
+
+
+def test_no_answer_is_tried_again_whatever_success_is() -> None:
+    assert KIND.outcome_of(NoAnswer("connection refused"), NOW, context(), made()).kind is Class.RETRY
+
+
+def test_a_template_knows_the_alert_the_event_and_the_delivery() -> None:
+    body = "[{{ alert.summary|tojson }}, {{ event.payloadData.ruleNumber|tojson }}, {{ delivery|tojson }}]"
+    summary, rule, delivery = json.loads(rendered(body))
+    assert summary == "Ensure S3 buckets do not allow public read/list permission"
+    assert rule == "AR-251"
+    assert delivery == {"id": DELIVERY, "route": "soc", "sent_at": "2026-05-04T03:02:01Z", "test": False}
+
+
+@pytest.mark.parametrize("name", samples.names())
+def test_tojson_keeps_every_text_inside_its_string(name: str) -> None:
+    body = '{"list": [{% for r in alert.resources %}{{ r.info|tojson }}{{ "," if not loop.last }}{% endfor %}]}'
+    alert, _ = sample(name)
+    assert json.loads(rendered(body, name))["list"] == [resource.info for resource in alert.resources]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_hostile_texts_stay_data_in_a_template(alerts: st.SearchStrategy[Alert], data: st.DataObject) -> None:
+    alert = data.draw(alerts)
+    body = '{"text": {{ ("Alert: " ~ alert.summary)|tojson }}}'
+    message = worded(alert, context(), made(format="template", body=body))
+    assert json.loads(message.body) == {"text": f"Alert: {alert.summary}"}
+
+
+def test_a_template_of_another_type_is_taken_as_it_is() -> None:
+    assert rendered("{{ alert.alert_id }} is bad", content_type="text/plain") == "A-000001 is bad"
+
+
+def test_an_event_with_a_byte_order_mark_is_read_too() -> None:
+    alert, body = sample(samples.DOCUMENTED)
+    keys = made(format="template", body="{{ event.eventType|tojson }}")
+    for encoded in (b"\xef\xbb\xbf" + body, body.decode().encode("utf-16")):
+        assert worded(alert, context(encoded), keys).body == b'"ALERT"'
+
+
+FAULTS = [
+    ('{"a": {{ alert.nope|tojson }}}', "line 1: 'dict object' has no attribute 'nope'"),
+    ("{\n{{ nope }}}", "line 2: 'nope' is undefined"),
+    ('{"a": "{{ alert.details }}"}', "does not make JSON"),
+    ("{{ alert.alert_id }}", "does not make JSON"),
+    ('{"score": NaN}', "NaN is not JSON"),
+    ("\n\n{% if %}", "line 3: "),
+    ("{{ alert|upside_down }}", "No filter named"),
+    ("{{ 1 / 0 }}", "division by zero"),
+    ("{{ alert.__class__ }}", "unsafe"),
+    ("{{ ''.__class__.__mro__ }}", "unsafe"),
+    ("{{ alert.update({}) }}", "unsafe"),
+    ("{% include 'x' %}", "no loader"),
+    ("{{ 9 ** 9 }}", "** is not available"),
+    ("{{ 'a' * 1000001 }}", "* makes too much"),
+    ("{{ [0] * 1000001 }}", "* makes too much"),
+    ("{% for i in range(400) %}{% for j in range(400) %}{% endfor %}{% endfor %}", "more than 100000 numbers"),
+    ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "recursion"),
+]
+
+
+@pytest.mark.parametrize(("body", "said"), FAULTS)
+def test_a_template_fault_says_the_sample_the_line_and_what_is_wrong(body: str, said: str) -> None:
+    text = fault(body)
+    assert said in text
+    assert text.startswith("BODY with the sample alert A-")
+
+
+def test_verifying_accepts_what_renders_for_every_sample() -> None:
+    assert KIND.verify is not None
+    KIND.verify(made(format="template", body="{{ alert|tojson }}"), EVERY_SAMPLE)
+    KIND.verify(made(), EVERY_SAMPLE)
+
+
+def test_a_rendering_may_be_as_large_as_the_limit_and_no_larger() -> None:
+    pieces = template.MAX_OUTPUT_BYTES // 524_288
+    loop = f"{{% for i in range({pieces}) %}}{{{{ 'x' * 524288 }}}}{{% endfor %}}"
+    assert len(rendered(loop, content_type="text/plain")) == template.MAX_OUTPUT_BYTES
+    assert "more than 10 MiB" in fault(loop + "x", content_type="text/plain")
+
+
+def test_loops_may_take_as_many_steps_as_the_limit() -> None:
+    assert rendered("{{ range(100000)|length }}") == "100000"
+    assert "100000 numbers" in fault("{{ range(100001)|length }}")
+
+
+def test_jinja_is_not_loaded_where_no_template_is_used() -> None:
+    program = "import sys; from gateway.destinations import load; load('webhook'); assert 'jinja2' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_one_more_alert_of_the_same_text_compiles_nothing(alert_of: Callable[..., Any]) -> None:
+    keys = made(format="template", body="{{ alert.alert_id|tojson }}")
+    for number in range(3):
+        worded(alert_of(alert_id=f"A-{number}"), context(), keys)
+    assert template._compiled(keys.body) is template._compiled(keys.body)
