@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy, Policy
 from hashlib import sha256
 from html import escape
+from typing import Any
 
 from gateway.domain.address import Mailbox
 from gateway.domain.alert import Alert
@@ -42,9 +44,26 @@ class _MessageIds(UnstructuredHeader, BaseHeader):
         return f"{self.name}: {self}{policy.linesep}"
 
 
+class _Subject(UnstructuredHeader, BaseHeader):
+    """Carried without a change to its text: the library doubles blanks where it folds, and reads `=?utf-8?q?…?=` in a
+    text as an encoded word.
+    """
+
+    @classmethod
+    def parse(cls, value: str, kwds: dict[str, Any]) -> None:
+        super().parse("", kwds)
+        kwds["decoded"] = value
+
+    def fold(self, *, policy: Policy) -> str:
+        is_plain = self.isascii() and "=?" not in self
+        folded = Header(str(self), "us-ascii" if is_plain else "utf-8", header_name=self.name, maxlinelen=76)
+        return f"{self.name}: {folded.encode(linesep=policy.linesep)}{policy.linesep}"
+
+
 def _policy() -> EmailPolicy[EmailMessage]:
-    """CRLF, 7 bits (not every server takes 8), and our header type for ids."""
+    """CRLF, 7 bits (not every server takes 8), and our own header types."""
     headers = HeaderRegistry()
+    headers.map_to_type("subject", _Subject)
     for name in ("message-id", "in-reply-to", "references"):
         headers.map_to_type(name, _MessageIds)
     return SMTP.clone(cte_type="7bit", header_factory=headers)

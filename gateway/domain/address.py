@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from email.utils import getaddresses
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -14,6 +13,15 @@ _HOST = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]*[0-9A-Za-z.])?|[0-9A-Fa-f:.]*:
 _ATOM = r"[0-9A-Za-z!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[0-9A-Za-z](?:[0-9A-Za-z-]*[0-9A-Za-z])?"
 _MAILBOX = re.compile(rf"(?=[^@]{{1,64}}@[^@]{{1,255}}$){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
+
+# One of a list: `"Any name" <address>`, `Plain name <address>` or the address alone, up to a comma or the end.
+_ENTRY = re.compile(
+    r"""[ \t]*(?:
+        (?:"(?P<quoted>[^"\\\x00-\x1f]*)"|(?P<name>[^<>",@\x00-\x1f]*?))[ \t]*<(?P<inner>[^<>\s]+)>
+        |(?P<bare>[^<>",\s]+)
+    )[ \t]*(?=,|\Z)""",
+    re.VERBOSE,
+)
 
 
 class Mailbox(NamedTuple):
@@ -45,11 +53,15 @@ def is_loopback(name: str) -> bool:
 
 def mailboxes(text: str) -> tuple[Mailbox, ...]:
     """`a@example.com, Name <b@example.com>`; repeats are dropped."""
-    found: dict[str, Mailbox] = {}
-    for name, address in getaddresses([text.strip()]) if text.strip() else []:
-        if not _MAILBOX.fullmatch(address) or any(c in name for c in "\r\n\0"):
-            raise ValueError("this is not a list of mail addresses. Write a@example.com, Name <b@example.com>.")
-        found.setdefault(address, Mailbox(name, address))
-    if not found:
+    if not text.strip():
         raise ValueError("a mail address is missing.")
+    found: dict[str, Mailbox] = {}
+    position = 0
+    while position <= len(text):
+        entry = _ENTRY.match(text, position)
+        address = (entry["inner"] or entry["bare"]) if entry else ""
+        if not entry or not _MAILBOX.fullmatch(address):
+            raise ValueError("this is not a list of mail addresses. Write a@example.com, Name <b@example.com>.")
+        found.setdefault(address, Mailbox(entry["quoted"] or entry["name"] or "", address))
+        position = entry.end() + 1
     return tuple(found.values())
