@@ -14,19 +14,20 @@ HEADER_NAMES = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
 def key_of(secret: str) -> bytes:
-    """The signing key: what follows `whsec_` decoded from base64, any other text as its own bytes.
+    """The signing key: what follows `whsec_` decoded from base64 (padded or not), any other text as its own bytes.
 
     ValueError when it is empty or no base64; the message does not repeat the secret.
     """
     if not secret.startswith(KEY_PREFIX):
         key = secret.encode("utf-8")
     else:
+        digits = secret.removeprefix(KEY_PREFIX)
         try:
-            key = b64decode(secret.removeprefix(KEY_PREFIX), validate=True)
+            key = b64decode(digits + "=" * (-len(digits) % 4), validate=True)
         except NotBase64:
-            raise ValueError(f"what follows {KEY_PREFIX} is not base64") from None
+            raise ValueError(f"what follows {KEY_PREFIX} is not base64.") from None
     if not key:
-        raise ValueError("the secret is empty")
+        raise ValueError("the secret is empty.")
     return key
 
 
