@@ -149,7 +149,8 @@ def _params(alert: Alert, context: Context) -> Sequence[tuple[str, str]]:
 def _said(alert: Alert, context: Context, room: int) -> str:
     """One line: what happened and where, then as many resources as fit, with a true count of the others."""
     line = cut(first_line(alert, test=context.test), room, utf8_bytes)
-    resources = fit_list(resource_lines(alert), room - utf8_bytes(line) - 2, utf8_bytes)
+    left = room - utf8_bytes(line) - 2
+    resources = fit_list(resource_lines(alert), left, utf8_bytes) if alert.resources and left > 0 else ""
     return f"{line}: {resources}" if resources else line
 
 

@@ -111,9 +111,10 @@ def _resources(alert: Alert, room: int) -> str:
     """The resources in cs4, with a true count of those left out."""
     lines = resource_lines(alert)
     lead = "cs4Label=Resources cs4="
-    shown = fit_list(lines, CUSTOM_WIDTH, code_points)
-    if _bytes(shown, extension_escaped) > room - len(lead):
-        shown = fit_list(lines, room - len(lead), lambda part: _bytes(part, extension_escaped))
+    shown = fit_list(lines, CUSTOM_WIDTH, code_points) if lines else ""
+    left = room - len(lead)
+    if shown and _bytes(shown, extension_escaped) > left:
+        shown = fit_list(lines, left, lambda part: _bytes(part, extension_escaped)) if left > 0 else ""
     return f"{lead}{extension_escaped(shown)}" if shown else ""
 
 
