@@ -1,4 +1,6 @@
-"""Values of the gateway as JSON: `received_us` becomes `received_at`, ISO 8601 in UTC; 0 and None become null."""
+"""Values of the gateway as JSON: `received_us` becomes `received_at` and `held_until_us` `held_until`, as ISO 8601 in UTC;
+0 (never) and None become null.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +44,14 @@ def _object(value: Mapping[str, object]) -> dict[str, JSON]:
     content: dict[str, JSON] = {}
     for name, part in value.items():
         if name.endswith(_US) and (part is None or isinstance(part, int)):
-            content[f"{name.removesuffix(_US)}_at"] = iso(part) if part else None
+            content[_time_name(name.removesuffix(_US))] = iso(part) if part else None
         else:
             content[str(name)] = rendered(part)
     return content
+
+
+def _time_name(name: str) -> str:
+    return name if name.endswith(("since", "until", "_at")) else f"{name}_at"
 
 
 def _scalar(value: object) -> JSON:
