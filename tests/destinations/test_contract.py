@@ -1,0 +1,311 @@
+"""What every kind of destination owes, whatever it speaks. A new kind is covered by having a file."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from difflib import unified_diff
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dotenv import dotenv_values
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr, ValidationError
+
+import gateway.destinations
+from gateway import samples
+from gateway.destinations import Context, Destination, DestinationSettings, kinds, load
+from gateway.domain import optix
+from gateway.domain.alert import Alert
+from gateway.domain.message import HttpAnswer, HttpRequest, Mail, Message, NoAnswer, SyslogRecord
+from gateway.domain.outcome import OutcomeClass as Class
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+FILTER_KEYS = frozenset(
+    {"SOURCES", "ENVIRONMENTS", "ALERT_TYPES", "SEVERITIES", "MIN_SEVERITY", "PROVIDERS", "RULES", "POLICY_LABELS"}
+    | {"STATES", "RESOURCES", "EVENT_TYPES"}
+)
+POLICY_KEYS = frozenset({"ENABLED", "RETRY_SCHEDULE", "RETRY_FOR", "TIMEOUT", "CONCURRENCY", "RATE_LIMIT"})
+ROUTE_KEYS = FILTER_KEYS | {f"NOT_{key}" for key in FILTER_KEYS} | POLICY_KEYS | {"DESTINATION"}
+
+every_kind = pytest.mark.parametrize("kind", kinds())
+odd_bodies = st.sampled_from(
+    [
+        b"<html>",
+        b"[]",
+        b"[" * 50_000,
+        b'{"id":{}}',
+        b'{"id":"\\u0000\\n"}',
+        b'{"message":"\\ud800","error":{"message":[]}}',
+    ]
+)
+odd_waits = st.sampled_from(["NaN", "-1", '"x"', "1e999", "null", "true"]).map(
+    lambda wait: f'{{"retry_after":{wait}}}'.encode()
+)
+few_examples = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+def example_values(kind: str) -> dict[str, str | None]:
+    return dict(dotenv_values(stream=StringIO(load(kind).example), interpolate=False))
+
+
+def example_settings(kind: str) -> DestinationSettings:
+    own = {key.lower(): value for key, value in example_values(kind).items() if key not in ROUTE_KEYS}
+    model: type[DestinationSettings] = load(kind).settings
+    return model.model_validate(own)
+
+
+def context(body: bytes = b"{}", *, test: bool = False, shrink: bool = False) -> Context:
+    return Context("dlv-0123456789abcdef", "soc", body, NOW, shrink=shrink, test=test)
+
+
+def read_sample(name: str) -> Alert:
+    alert = optix.parse("optix", samples.load(name))
+    assert isinstance(alert, Alert)
+    return alert
+
+
+def formatted(kind: str, name: str, *, test: bool = False, shrink: bool = False) -> Message:
+    destination: Destination[Any] = load(kind)
+    said = context(samples.load(name), test=test, shrink=shrink)
+    message: Message = destination.format(read_sample(name), said, example_settings(kind))
+    return message
+
+
+def as_golden(value: object) -> object:
+    """A message as JSON that a person can read in a diff: bytes as parsed JSON or as lines, secrets as they are."""
+    if isinstance(value, Mail):
+        envelope = {field.name: getattr(value, field.name) for field in fields(value) if field.name != "content"}
+        return {name: as_golden(part) for name, part in envelope.items()} | {"content": mail_as_golden(value.content)}
+    if is_dataclass(value):
+        return {field.name: as_golden(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, bytes):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value.decode("utf-8", "backslashreplace").splitlines()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def mail_as_golden(content: bytes) -> object:
+    """Headers and texts without their encoding and folding, which differ from one Python to the next."""
+    mail = email.message_from_bytes(content, policy=email.policy.default)
+    texts = [part for part in mail.walk() if part.get_content_maintype() == "text"]
+    headers = {name: str(value) for name, value in mail.items() if name != "Content-Type"}
+    return headers | {part.get_content_type(): part.get_content().splitlines() for part in texts}
+
+
+def check_golden(kind: str, folder: Path, *, update: bool) -> None:
+    sent = {name: as_golden(formatted(kind, name)) for name in samples.names()}
+    now = json.dumps(sent, indent=1, ensure_ascii=False) + "\n"
+    path = folder / f"{kind}.json"
+    if update:
+        path.write_text(now, "utf-8")
+    if not path.exists():
+        pytest.fail(f"{path.name} is missing: run pytest tests/destinations --update-golden and read what it holds")
+    before = path.read_text("utf-8")
+    if before != now:
+        lines = unified_diff(before.splitlines(), now.splitlines(), "golden", "sent now", n=2, lineterm="")
+        pytest.fail("\n".join(list(lines)[:80]), pytrace=False)
+
+
+def check_example(kind: str) -> None:
+    destination = load(kind)
+    assert example_values(kind)["DESTINATION"] == kind
+    assert isinstance(example_settings(kind), destination.settings)
+
+
+def check_secrets(kind: str) -> None:
+    made = example_settings(kind)
+    planted = made.secrets()
+    shown = repr(made) + str(made) + repr(formatted(kind, samples.DOCUMENTED)) + str(made.model_dump())
+    with pytest.raises(ValidationError) as refused:
+        type(made).model_validate({**_plain_values(made), "no_such_key": "1"})
+    shown += str(refused.value) + repr(refused.value)
+    assert [secret for secret in planted if secret in shown] == []
+
+
+def _plain_values(made: DestinationSettings) -> dict[str, object]:
+    values = {name: getattr(made, name) for name in type(made).model_fields}
+    return {name: v.get_secret_value() if isinstance(v, SecretStr) else v for name, v in values.items()}
+
+
+def expected_classes(status: int) -> set[Class]:
+    exact = {401: {Class.AUTH}, 403: {Class.AUTH}, 408: {Class.RETRY}, 413: {Class.TOO_LARGE}, 425: {Class.RETRY}}
+    exact |= {404: {Class.GONE, Class.REJECTED}, 410: {Class.GONE, Class.REJECTED}}
+    exact |= {429: {Class.RATE_LIMITED}, 501: {Class.REJECTED}}
+    if status in exact:
+        return exact[status]
+    if status < 300:
+        return {Class.OK, Class.RETRY}
+    return {Class.RETRY} if status >= 500 else {Class.REJECTED, Class.OK} if status >= 400 else {Class.REJECTED}
+
+
+def check_statuses(kind: str) -> None:
+    if not isinstance(formatted(kind, samples.DOCUMENTED), HttpRequest):
+        return
+    destination: Destination[Any] = load(kind)
+    made, said = example_settings(kind), context()
+    for status in range(200, 600):
+        outcome = destination.outcome_of(HttpAnswer(status), NOW, said, made)
+        assert outcome.kind in expected_classes(status), f"{status} is read as {outcome.kind}"
+        assert outcome.status == status
+        assert outcome.reason
+    for status in (429, 503):
+        answer = HttpAnswer(status, {"retry-after": "17"})
+        assert destination.outcome_of(answer, NOW, said, made).hint_s == 17
+    assert destination.outcome_of(NoAnswer("connection refused"), NOW, said, made).kind is Class.RETRY
+
+
+def readable(message: Message) -> str:
+    """Everything in a message that a person or a program at the other end can see, as one text."""
+    match message:
+        case HttpRequest():
+            return f"{message.headers} {message.body.decode('utf-8')}"
+        case SyslogRecord():
+            return message.data.decode("utf-8")
+        case Mail():
+            mail = email.message_from_bytes(message.content, policy=email.policy.default)
+            parts = [part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"]
+            return f"{mail['subject']} {' '.join(parts)}"
+
+
+def check_marks(kind: str) -> None:
+    marked, unmarked = (readable(formatted(kind, samples.DOCUMENTED, test=test)) for test in (True, False))
+    assert marked != unmarked
+    assert "TEST" in marked.upper()
+    assert "SUPPRESS" in readable(formatted(kind, "suppressed")).upper()
+
+
+def check_wording(kind: str, alert: Alert) -> None:
+    destination: Destination[Any] = load(kind)
+    made = example_settings(kind)
+    for shrink in (False, True) if destination.can_shrink else (False,):
+        said = context(samples.load(samples.DOCUMENTED), shrink=shrink)
+        first, second = (destination.format(alert, said, made) for _ in range(2))
+        assert first == second
+        assert readable(first)
+        if isinstance(first, HttpRequest) and any("json" in value for _, value in first.headers):
+            json.loads(first.body)
+
+
+@every_kind
+def test_what_is_sent_for_every_sample_stands_in_the_golden_file(kind: str, update_golden: bool) -> None:  # noqa: FBT001
+    check_golden(kind, GOLDEN, update=update_golden)
+
+
+def test_every_golden_file_belongs_to_a_kind() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(kinds())
+
+
+@every_kind
+def test_the_example_is_a_route_file_that_loads(kind: str) -> None:
+    check_example(kind)
+
+
+@every_kind
+def test_secrets_of_the_example_do_not_print(kind: str) -> None:
+    check_secrets(kind)
+
+
+@every_kind
+def test_each_http_status_means_what_the_delivery_rules_say(kind: str) -> None:
+    check_statuses(kind)
+
+
+@every_kind
+def test_tests_are_marked_and_a_closed_alert_says_so(kind: str) -> None:
+    check_marks(kind)
+
+
+@every_kind
+@few_examples
+@given(data=st.data())
+def test_no_alert_is_too_odd_to_be_worded_and_wording_is_repeatable(
+    kind: str, alerts: st.SearchStrategy[Alert], data: st.DataObject
+) -> None:
+    check_wording(kind, data.draw(alerts))
+
+
+@every_kind
+@few_examples
+@given(
+    status=st.sampled_from([200, 204, 400, 404, 429, 500]),
+    body=st.one_of(st.binary(max_size=60), odd_bodies, odd_waits),
+)
+def test_no_answer_is_too_odd_to_be_read(kind: str, status: int, body: bytes) -> None:
+    destination: Destination[Any] = load(kind)
+    if isinstance(formatted(kind, samples.DOCUMENTED), HttpRequest):
+        outcome = destination.outcome_of(HttpAnswer(status, {}, body), NOW, context(), example_settings(kind))
+        assert outcome.hint_s is None or 0 <= outcome.hint_s < float("inf")
+        assert (outcome.reason + outcome.reference).isprintable()
+
+
+@every_kind
+def test_a_kind_that_can_shrink_says_less_when_asked_to(kind: str) -> None:
+    destination: Destination[Any] = load(kind)
+    if destination.can_shrink:
+        full, small = (formatted(kind, "iac-many-branches", shrink=shrink) for shrink in (False, True))
+        assert len(readable(small)) < len(readable(full)) / 2
+
+
+TRIAL = """
+from pydantic import SecretStr
+from gateway.destinations import Destination, DestinationSettings
+from gateway.domain.message import HttpRequest
+from gateway.domain.wording import title
+
+
+class TrialSettings(DestinationSettings):
+    url: SecretStr
+
+
+def format_message(alert, context, settings):
+    return HttpRequest(settings.url.get_secret_value(), title(alert, test=context.test).encode())
+
+
+DESTINATION = Destination(
+    summary="A trial",
+    settings=TrialSettings,
+    format=format_message,
+    example="DESTINATION=trial\\nURL=https://trial.example/secret-path\\n",
+)
+"""
+
+
+@pytest.fixture
+def trial_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    (tmp_path / "trial.py").write_text(TRIAL, "utf-8")
+    monkeypatch.setattr(gateway.destinations, "__path__", [*gateway.destinations.__path__, str(tmp_path)])
+    yield tmp_path
+    sys.modules.pop("gateway.destinations.trial", None)
+
+
+def test_a_new_kind_is_one_file_and_one_golden_file(trial_folder: Path) -> None:
+    assert "trial" in kinds()
+    with pytest.raises(pytest.fail.Exception, match=r"trial\.json is missing"):
+        check_golden("trial", trial_folder, update=False)
+    check_golden("trial", trial_folder, update=True)
+    check_golden("trial", trial_folder, update=False)
+    for check in (check_example, check_secrets, check_statuses, check_marks):
+        check("trial")
+    check_wording("trial", read_sample("hostile-text"))
+
+
+def test_a_golden_file_that_differs_fails_with_the_lines_that_differ(trial_folder: Path) -> None:
+    check_golden("trial", trial_folder, update=True)
+    path = trial_folder / "trial.json"
+    path.write_text(path.read_text("utf-8").replace("POST", "PUT"), "utf-8")
+    with pytest.raises(pytest.fail.Exception, match=r'(?s)-.*"PUT".*\+.*"POST"'):
+        check_golden("trial", trial_folder, update=False)
