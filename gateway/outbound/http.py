@@ -43,8 +43,8 @@ _NAMES_KEPT_S = 30
 # aiohttp writes a larger body of bytes in one go; from a buffer it writes pieces and lets others run between them.
 _LARGE_BYTES = 1 << 20
 
-# Nothing is added to what the destination says: no guessed type, and no invitation to compress a short answer.
-_NOT_ADDED = ("Content-Type", "Accept-Encoding")
+# aiohttp guesses a type where the destination gives none. To skip the guess is not free, so it is done where needed.
+_NO_GUESS = ("Content-Type",)
 
 
 class HttpTransport:
@@ -80,7 +80,9 @@ class HttpTransport:
             data=_data(request.body),
             headers=request.headers,
             allow_redirects=False,
-            ssl=await self._tls.of(request.tls),
+            skip_auto_headers=None if _has_type(request) else _NO_GUESS,
+            # For plain HTTP no context is needed, and any would do.
+            ssl=await self._tls.of(request.tls) if url.scheme == "https" else True,
             proxy=self._proxy(url),
             timeout=_timeout(timeout_s),
         ) as response:
@@ -99,8 +101,8 @@ class HttpTransport:
         self._session = ClientSession(
             connector=connector,
             cookie_jar=DummyCookieJar(),
-            headers={"User-Agent": self._user_agent},
-            skip_auto_headers=_NOT_ADDED,
+            # Answers are short: compressing them costs both sides more than it saves.
+            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
         )
         return self._session
 
@@ -125,6 +127,10 @@ def _as_it_is(url: str) -> URL:
 @lru_cache(maxsize=64)
 def _timeout(timeout_s: float) -> ClientTimeout:
     return ClientTimeout(total=timeout_s, connect=min(CONNECT_S, timeout_s))
+
+
+def _has_type(request: HttpRequest) -> bool:
+    return any(name.lower() == "content-type" for name, _ in request.headers)
 
 
 def _data(body: bytes) -> bytes | BytesIO | None:

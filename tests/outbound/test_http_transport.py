@@ -100,6 +100,7 @@ async def test_nothing_is_added_to_the_headers_but_what_http_needs(transports: T
             f"Host: 127.0.0.1:{server.port}".encode(),
             b"User-Agent: optix-gateway/test",
             b"Accept: */*",
+            b"Accept-Encoding: identity",
             b"X-One: 1",
             "X-Two: ü".encode(),
             b"X-Two: 3",
@@ -529,6 +530,34 @@ async def test_what_a_proxy_refuses_is_no_answer_of_the_receiver(
     transports = Transports("test", proxies=Proxies({"http": proxy, "https": proxy}))
     assert reason(await transports.send(HttpRequest(url, b""), 5)) == expected
     await transports.close()
+
+
+async def test_through_a_proxy_tls_reaches_to_the_receiver(serve: Serve, authority: trustme.CA, ca_file: Path) -> None:
+    asked: list[bytes] = []
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines, _ = await read_request(reader)
+        asked.extend(lines)
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", int(lines[0].split()[1].split(b":")[1]))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+
+    server = await serve(proxy)
+    transports = Transports("test", proxies=Proxies({"https": f"http://me:pass@127.0.0.1:{server.port}"}))
+    async with receiver(ok, server_tls(authority)) as url:
+        answer = await transports.send(HttpRequest(url, b"x", tls=Tls(ca_file=str(ca_file))), 5)
+        await transports.close()
+    assert isinstance(answer, HttpAnswer), answer
+    assert answer.body == b"ok"
+    assert asked[0].startswith(b"CONNECT localhost:")
+    assert b"Proxy-Authorization: Basic bWU6cGFzcw==" in asked
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
 
 
 async def test_a_proxy_that_is_down_is_named() -> None:
