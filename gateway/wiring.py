@@ -28,11 +28,12 @@ from gateway.pipeline.intake import Intake
 from gateway.pipeline.jobs import Jobs
 from gateway.pipeline.operations import Operations
 from gateway.ports import StoreUnavailable
-from gateway.queue.sqlite import SqliteStore, StoreBroken, open_sqlite
+from gateway.queue.failures import StoreBroken
+from gateway.queue.sqlite import SqliteStore, open_sqlite
 from gateway.settings.configuration import Configuration
 from gateway.settings.gateway import Address, GatewaySettings
 from gateway.telemetry.logs import configure
-from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.metrics import Metrics, StoreReads
 from gateway.telemetry.observer import TelemetryObserver
 from gateway.web.ops import ops_application
 from gateway.web.receive import WebhookEndpoint
@@ -159,6 +160,7 @@ class _Parts:
     observer: TelemetryObserver
     metrics: Metrics
     broken: Broken
+    clock: SystemClock
 
     @classmethod
     async def make(cls, configuration: Configuration, stack: AsyncExitStack) -> _Parts:
@@ -206,7 +208,7 @@ class _Parts:
             clock=clock,
             observer=observer,
         )
-        return cls(dispatcher, intake, jobs, housekeeping, operations, observer, metrics, broken)
+        return cls(dispatcher, intake, jobs, housekeeping, operations, observer, metrics, broken, clock)
 
     async def listen(self, configuration: Configuration, stack: AsyncExitStack) -> Gateway:
         settings = configuration.gateway
@@ -214,10 +216,22 @@ class _Parts:
         webhooks = await _listen(endpoint.handle, settings.listen, "GATEWAY_LISTEN", stack, tls=_tls(settings))
         ops: Sequence[tuple[str, int]] = ()
         if settings.ops_listen:
-            token = settings.ops_token.get_secret_value() if settings.ops_token else None
-            application = ops_application(self.operations, self.metrics, token=token)
+            application = ops_application(
+                self.operations,
+                clock=self.clock,
+                scrape=self._scrape,
+                token=settings.ops_token.get_secret_value() if settings.ops_token else None,
+                max_bytes=settings.max_body_bytes,
+            )
             ops = await _listen(application, settings.ops_listen, "GATEWAY_OPS_LISTEN", stack)
         return Gateway(webhooks, ops, self.operations, self.broken)
+
+    async def _scrape(self) -> bytes:
+        try:
+            reads = StoreReads(await self.operations.oldest_due_s(), await self.operations.held_count())
+        except StoreUnavailable:
+            reads = None
+        return await self.metrics.scrape(reads)
 
 
 async def _open(
