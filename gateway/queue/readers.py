@@ -28,9 +28,12 @@ class Readers:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store-reader")
         self._own = local()
         self._opened: list[sqlite3.Connection] = []
+        self._closed = False
 
     async def read(self, query: Callable[[Book], R]) -> R:
         """What the query finds in one snapshot. `on_fatal` is called in the loop's thread."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._threads, self._run, query)
@@ -66,6 +69,7 @@ class Readers:
         return db
 
     async def close(self) -> None:
+        self._closed = True
         await asyncio.to_thread(self._threads.shutdown)
         for db in self._opened:
             db.close()

@@ -58,17 +58,17 @@ class SqliteEngine:
         self.fatal: list[str] = []
         self.commits: list[int] = []
         self.reserve_bytes = 0
-        self._store: SqliteStore | None = None
+        self.store: SqliteStore | None = None
 
     async def open(self) -> SqliteStore:
-        self._store = await open_sqlite(
+        self.store = store = await open_sqlite(
             self.path,
             clock=self.clock,
             disk_reserve_bytes=self.reserve_bytes,
             on_fatal=self.fatal.append,
             on_commit=lambda _seconds, changes: self.commits.append(changes),
         )
-        return self._store
+        return store
 
     async def crash(self) -> SqliteStore:
         left = self.path.parent / "left"
@@ -81,8 +81,8 @@ class SqliteEngine:
         return await self.open()
 
     async def close(self) -> None:
-        if self._store is not None:
-            store, self._store = self._store, None
+        store, self.store = self.store, None
+        if store is not None:
             await store.close()
 
 
