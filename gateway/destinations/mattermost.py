@@ -43,7 +43,8 @@ class MattermostSettings(DestinationSettings):
     priority: Literal["none", "auto", "important", "urgent"] = Field(
         "none", description="label of the post; auto: critical is urgent, high is important, the rest has none"
     )
-    ca_file: str = Field("", description="PEM file with the authority that signed the server's certificate")
+    ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
+    tls_verify: bool = Field(True, description="false accepts any certificate")
 
 
 def format_message(alert: Alert, context: Context, settings: MattermostSettings) -> HttpRequest:
@@ -52,7 +53,7 @@ def format_message(alert: Alert, context: Context, settings: MattermostSettings)
     payload |= {key: value for key, value in named if value}
     if priority := _priority(alert, settings):
         payload["priority"] = {"priority": priority}
-    return post_json(settings.url.get_secret_value(), payload, tls=Tls(settings.ca_file))
+    return post_json(settings.url.get_secret_value(), payload, tls=Tls(settings.ca_file, settings.tls_verify))
 
 
 def _priority(alert: Alert, settings: MattermostSettings) -> str:

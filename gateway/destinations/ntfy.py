@@ -63,7 +63,8 @@ class NtfySettings(DestinationSettings):
     token: SecretStr | None = Field(None, description="access token (tk_…)")
     username: str | None = Field(None, min_length=1, description="sign in by name, together with PASSWORD")
     password: SecretStr | None = Field(None, description="goes with USERNAME")
-    ca_file: str = Field("", description="PEM file with the authority that signed the server's certificate")
+    ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
+    tls_verify: bool = Field(True, description="false accepts any certificate")
 
     def secrets(self) -> tuple[str, ...]:
         pair = self._basic()
@@ -99,7 +100,7 @@ def format_message(alert: Alert, context: Context, settings: NtfySettings) -> Ht
         payload["click"] = link
         payload["actions"] = [{"action": "view", "label": "Open in Cloud Optix", "url": link}]
     payload["message"] = _message(alert, context)
-    return post_json(settings.url, payload, settings.credentials(), Tls(settings.ca_file))
+    return post_json(settings.url, payload, settings.credentials(), Tls(settings.ca_file, settings.tls_verify))
 
 
 def _message(alert: Alert, context: Context) -> str:
