@@ -7,6 +7,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterable, MutableMapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, TextIO, TypeAlias
 
@@ -65,10 +66,7 @@ class LineLogger:
 def _processors(log_format: LogFormat, stream: TextIO, secrets: Iterable[str]) -> list[Processor]:
     console = log_format == "console" or (log_format == "auto" and stream.isatty())
     return [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _name_error,
-        _Masking(secrets),
+        _Finishing(secrets),
         _console_renderer(colors=stream.isatty()) if console else _render_json,
     ]
 
@@ -86,29 +84,40 @@ def _render_json(_: object, __: str, event: EventDict) -> str:
     return _encode(event)
 
 
-class _Masking:
+class _Finishing:
+    """Level, time, masking and the error in one pass: this runs for every alert, and each pass costs a microsecond."""
+
     def __init__(self, secrets: Iterable[str]) -> None:
         self._mask = masker(secrets)
 
-    def __call__(self, _: object, __: str, event: EventDict) -> EventDict:
+    def __call__(self, _: object, level: str, event: EventDict) -> EventDict:
+        if "exc_info" in event:
+            _name_error(event)
+        mask = self._mask
         for key, value in event.items():
-            if key not in _OURS and not isinstance(value, int | float):
+            if key in _OURS:
+                continue
+            kind = type(value)
+            if kind is str:
+                event[key] = mask(value)
+            elif kind is not int and kind is not float:
                 event[key] = self._masked(value)
+        event["level"] = level
+        event["timestamp"] = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
         return event
 
     def _masked(self, value: object) -> object:
-        if isinstance(value, list | tuple):
-            return [self._masked(item) for item in value]
-        return None if value is None else self._mask(str(value))
+        if value is None or isinstance(value, int | float):
+            return value
+        return [self._masked(item) for item in value] if isinstance(value, list | tuple) else self._mask(str(value))
 
 
-def _name_error(_: object, __: str, event: EventDict) -> EventDict:
+def _name_error(event: EventDict) -> None:
     """An exception as its type and the places it came through. Its text is left out: it may carry a URL or a body."""
-    info = event.pop("exc_info", None)
+    info = event.pop("exc_info")
     if info:
         error, trace = _as_error(info)
         event["error"], event["trace"] = type(error).__name__, places(trace)
-    return event
 
 
 def _as_error(info: object) -> tuple[BaseException | None, TracebackType | None]:

@@ -1,5 +1,5 @@
-"""Values of the gateway as JSON: `received_us` becomes `received_at` and `held_until_us` `held_until`, as ISO 8601 in UTC;
-0 (never) and None become null.
+"""Values of the gateway as JSON: `received_us` becomes `received_at`, and `held_until_us` `held_until`, in ISO 8601 and
+UTC; 0 (never) and None become null.
 """
 
 from __future__ import annotations
