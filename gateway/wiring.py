@@ -6,6 +6,7 @@ It alone reads settings, and it owns the clock and the dice.
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import signal
 import ssl
@@ -100,6 +101,9 @@ async def serve_until_signal(configuration: Configuration) -> int:
             database=str(settings.database_file),
             routes=len(configuration.routes),
         )
+        # What start-up made stays for good: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
         waits = [asyncio.ensure_future(wait) for wait in (stop.wait(), gateway.broken.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:

@@ -26,6 +26,11 @@ KEPT_HEADERS = frozenset({"content-type", "date", "retry-after", "server", "x-re
 _KEPT_PREFIXES = ("x-ratelimit-", "ratelimit-")
 
 
+_UNTIL_STORED = AsyncRetrying(
+    retry=retry_if_exception_type(StoreUnavailable), wait=wait_exponential(0.1, max=5), reraise=True
+)
+
+
 class Courier:
     """Carries claimed deliveries to their receivers and records what came of it."""
 
@@ -126,10 +131,10 @@ class Courier:
 
     async def _record(self, result: Result) -> Recorded:
         """Until the store takes it: a result that is not written means a message sent twice."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(StoreUnavailable), wait=wait_exponential(0.1, max=5), reraise=True
-        )
-        return await retrying(self._store.record, result)
+        try:
+            return await self._store.record(result)
+        except StoreUnavailable:
+            return await _UNTIL_STORED(self._store.record, result)
 
 
 def _read(claim: Claim) -> Alert:
