@@ -23,7 +23,7 @@ from gateway.domain.query import (
 from gateway.ports import Clock
 from gateway.queue import changes, claims, ingest, jobs, listing, opening, retention, routes
 from gateway.queue.book import Book
-from gateway.queue.readers import Readers
+from gateway.queue.reader import Reader
 from gateway.queue.room import Room
 from gateway.queue.schema import migrate
 from gateway.queue.writer import Writer
@@ -95,7 +95,9 @@ class SqliteStore:
         self._file = file
         room = Room(file.path.parent, disk_reserve_bytes, file.book.clock)
         self._writer = Writer(file.book, refuse_ingest=room.refusal, on_fatal=on_fatal, on_commit=on_commit)
-        self._readers = Readers(file.path, file.book.clock, file.book.store, self._writer.stop)
+        # Two readers, so that an operator's long search does not hold up what the schedule has to know.
+        self._lookups = Reader(file.path, file.book.clock, file.book.store, self._writer.stop)
+        self._searches = Reader(file.path, file.book.clock, file.book.store, self._writer.stop)
         self._purged_up_to = retention.FIRST
 
     async def put(self, alert: NewAlert, lease_us: Mapping[str, int]) -> Stored:
@@ -133,41 +135,41 @@ class SqliteStore:
         return await self._writer.write(claims.expire_leases, None)
 
     async def route_states(self) -> Mapping[str, RouteState]:
-        return await self._readers.read(routes.route_states)
+        return await self._lookups.read(routes.route_states)
 
     async def put_route_state(self, state: RouteState) -> None:
         await self._writer.write(routes.put_route_state, state)
 
     async def next_due(self, routes_: Sequence[str]) -> Mapping[str, int]:
-        return await self._readers.read(partial(routes.next_due, routes=routes_))
+        return await self._lookups.read(partial(routes.next_due, routes=routes_))
 
     async def oldest_due_us(self, routes_: Sequence[str]) -> Mapping[str, int]:
-        return await self._readers.read(partial(routes.oldest_due_us, routes=routes_))
+        return await self._lookups.read(partial(routes.oldest_due_us, routes=routes_))
 
     async def waiting_routes(self) -> tuple[str, ...]:
-        return await self._readers.read(routes.waiting_routes)
+        return await self._lookups.read(routes.waiting_routes)
 
     async def held_count(self) -> int:
-        return await self._readers.read(listing.held_count)
+        return await self._lookups.read(listing.held_count)
 
     async def alerts(self, selection: AlertSelection, *, limit: int, cursor: str = "") -> Page:
-        return await self._readers.read(partial(listing.alerts, selection=selection, limit=limit, cursor=cursor))
+        return await self._searches.read(partial(listing.alerts, selection=selection, limit=limit, cursor=cursor))
 
     async def alert(self, alert_id: str) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
-        return await self._readers.read(partial(listing.alert, alert_id=alert_id))
+        return await self._searches.read(partial(listing.alert, alert_id=alert_id))
 
     async def deliveries(self, selection: Selection, *, stopped: Sequence[str], limit: int, cursor: str = "") -> Page:
         query = partial(listing.deliveries, selection=selection, stopped=frozenset(stopped), limit=limit, cursor=cursor)
-        return await self._readers.read(query)
+        return await self._searches.read(query)
 
     async def delivery(
         self, delivery_id: str, *, stopped: Sequence[str]
     ) -> tuple[DeliveryRow, tuple[AttemptRow, ...]] | None:
-        return await self._readers.read(partial(listing.delivery, delivery_id=delivery_id, stopped=frozenset(stopped)))
+        return await self._searches.read(partial(listing.delivery, delivery_id=delivery_id, stopped=frozenset(stopped)))
 
     async def count(self, selection: Selection, *, stopped: Sequence[str]) -> int:
         """Exact up to 1,000,000, where counting ends."""
-        return await self._readers.read(partial(listing.count, selection=selection, stopped=frozenset(stopped)))
+        return await self._searches.read(partial(listing.count, selection=selection, stopped=frozenset(stopped)))
 
     async def replay(self, delivery_ids: Sequence[str]) -> tuple[str, ...]:
         return await self._writer.write(changes.replay, delivery_ids)
@@ -184,24 +186,24 @@ class SqliteStore:
 
     async def step_job(self, job_id: int, *, limit: int) -> tuple[Job, tuple[str, ...]]:
         """Raises LookupError for a job that does not exist."""
-        chosen = await self._readers.read(partial(jobs.choose, job_id=job_id, limit=max(1, limit)))
+        chosen = await self._searches.read(partial(jobs.choose, job_id=job_id, limit=max(1, limit)))
         if chosen is None:
-            return await self._readers.read(partial(jobs.known, job_id=job_id)), ()
+            return await self._searches.read(partial(jobs.known, job_id=job_id)), ()
         return await self._writer.write(jobs.carry_out, chosen)
 
     async def stop_job(self, job_id: int) -> Job | None:
         return await self._writer.write(jobs.stop_job, job_id)
 
     async def job(self, job_id: int) -> Job | None:
-        return await self._readers.read(partial(jobs.job, job_id=job_id))
+        return await self._searches.read(partial(jobs.job, job_id=job_id))
 
     async def jobs(self, *, limit: int) -> tuple[Job, ...]:
-        return await self._readers.read(partial(jobs.jobs, limit=limit))
+        return await self._searches.read(partial(jobs.jobs, limit=limit))
 
     async def purge(self, before_us: int, *, limit: int) -> int:
         """Goes on where the last call ended, so that what cannot go yet is passed once in each round, not each time."""
         query = partial(retention.old, after=self._purged_up_to, before_us=before_us, limit=limit)
-        found = await self._readers.read(query)
+        found = await self._searches.read(query)
         self._purged_up_to = found[-1] if len(found) == limit else retention.FIRST
         gone = await self._writer.write(retention.delete, found) if found else 0
         await self._writer.write(retention.shrink, None)
@@ -211,7 +213,8 @@ class SqliteStore:
         await self._writer.write(routes.ping, None)
 
     async def close(self) -> None:
-        await self._readers.close()
+        await self._lookups.close()
+        await self._searches.close()
         await self._writer.close()
         await asyncio.to_thread(_close, self._file)
 

@@ -14,6 +14,9 @@ from gateway.domain.outcome import OutcomeClass
 from gateway.ports import Store
 from gateway.queue.sqlite import SqliteStore, open_sqlite
 
+NOWHERE = ("aaaaaa-1.a", "", "x", "-", "-1.a", "aaaaaa-x.a", "aaaaaa-99999999999999999999.a", "\ud800")
+"""Ids of no delivery and no alert."""
+
 START_US = 1_700_000_000_000_000
 SECOND_US = 1_000_000
 LEASE_US = 60 * SECOND_US
@@ -147,3 +150,17 @@ async def state_of(store: Store, delivery_id: str) -> State:
     found = await store.delivery(delivery_id, stopped=())
     assert found is not None
     return found[0].state
+
+
+async def finished(store: Store, state: State, route: str = "a", **fields: Any) -> str:
+    """A delivery that came to that state by its first attempt; its id."""
+    (claim,) = (await store.put(an_alert(now(route), **fields), LEASES)).claims
+    await store.record(a_result(claim, state))
+    return claim.delivery_id
+
+
+async def a_retry(store: Store, *, delay_s: float, key: str | None = None) -> str:
+    """A delivery of route a that failed once and waits; its id."""
+    (claim,) = (await store.put(an_alert(now("a"), key=key), LEASES)).claims
+    await store.record(a_result(claim, State.PENDING, delay_s=delay_s))
+    return claim.delivery_id

@@ -2,165 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from gateway.domain.delivery import State
 from gateway.domain.query import AlertSelection, Selection
 from gateway.ports import StoreUnavailable
-from gateway.queue.failures import StoreBroken
 from tests.queue.store_world import LEASES, START_US, SqliteEngine, a_result, an_alert, claim_all, now, state_of
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[SqliteEngine]:
-    engine = SqliteEngine(tmp_path)
-    yield engine
-    await engine.close()
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("a small disk cannot be mounted here (needs root)")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-async def _filled(engine: SqliteEngine, alerts: int = 3) -> list[str]:
-    """A closed database with that many alerts; their ids."""
-    store = await engine.open()
-    ids = [(await store.put(an_alert("a"), LEASES)).alert_id for _ in range(alerts)]
-    await engine.close()
-    return ids
-
-
-async def test_the_folders_are_made_and_the_file_is_set_up(engine: SqliteEngine) -> None:
-    engine.path = engine.path.parent / "new" / "deep" / "er.db"
-    await engine.open()
-    db = sqlite3.connect(engine.path)
-    found = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "auto_vacuum", "user_version")]
-    db.close()
-    assert found == ["wal", 2, 1]
-
-
-async def test_closing_leaves_one_file_and_its_lock(engine: SqliteEngine) -> None:
-    await _filled(engine)
-    assert sorted(file.name for file in engine.path.parent.iterdir()) == ["gateway.db", "gateway.db.lock"]
-
-
-async def test_a_path_with_signs_of_an_address_in_it_is_just_a_path(engine: SqliteEngine) -> None:
-    engine.path = engine.path.parent / "what?mode=memory#%41.db"
-    ids = await _filled(engine)
-    assert engine.path.exists()
-    assert await (await engine.open()).alert(ids[0]) is not None
-
-
-async def test_a_second_gateway_is_refused(engine: SqliteEngine) -> None:
-    await engine.open()
-    other = SqliteEngine(engine.path.parent)
-    with pytest.raises(StoreBroken, match="another gateway already uses this database"):
-        await other.open()
-    await engine.close()
-    await other.open()
-    await other.close()
-
-
-async def test_a_damaged_file_is_refused_and_left_as_it_is(engine: SqliteEngine) -> None:
-    await _filled(engine, 50)
-    damaged = bytearray(engine.path.read_bytes())
-    damaged[4096 : 4096 * 6] = b"\xa5" * (4096 * 5)
-    engine.path.write_bytes(damaged)
-    with pytest.raises(StoreBroken, match="is damaged"):
-        await engine.open()
-    assert engine.path.read_bytes() == damaged
-
-
-@pytest.mark.parametrize("content", [b"this is no database, but it is long enough to be read as one" * 100, b"short"])
-async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(engine: SqliteEngine, content: bytes) -> None:
-    engine.path.write_bytes(content)
-    with pytest.raises(StoreBroken, match="is damaged"):
-        await engine.open()
-    assert engine.path.read_bytes() == content
-
-
-async def test_the_database_of_another_program_is_refused_and_left_as_it_is(engine: SqliteEngine) -> None:
-    db = sqlite3.connect(engine.path)
-    db.execute("CREATE TABLE theirs (x)")
-    db.close()
-    before = engine.path.read_bytes()
-    with pytest.raises(StoreBroken, match="of another program"):
-        await engine.open()
-    assert engine.path.read_bytes() == before
-
-
-async def test_a_database_of_a_newer_version_is_refused(engine: SqliteEngine) -> None:
-    await _filled(engine)
-    db = sqlite3.connect(engine.path)
-    db.execute("PRAGMA user_version = 99")
-    db.close()
-    with pytest.raises(StoreBroken, match="newer gateway"):
-        await engine.open()
-
-
-async def test_a_folder_in_place_of_the_file_is_refused(engine: SqliteEngine) -> None:
-    engine.path.mkdir()
-    with pytest.raises(StoreBroken, match="is a folder"):
-        await engine.open()
-
-
-async def test_a_file_in_place_of_the_folder_is_refused(engine: SqliteEngine) -> None:
-    (engine.path.parent / "file").touch()
-    engine.path = engine.path.parent / "file" / "gateway.db"
-    with pytest.raises(StoreBroken, match="cannot be made"):
-        await engine.open()
-
-
-async def test_a_refused_file_is_not_kept_locked(engine: SqliteEngine) -> None:
-    engine.path.write_bytes(b"no database" * 1000)
-    with pytest.raises(StoreBroken):
-        await engine.open()
-    engine.path.unlink()
-    await engine.open()
-
-
-async def test_a_read_only_disk_is_refused(small_disk: Path) -> None:
-    engine = SqliteEngine(small_disk)
-    await _filled(engine)
-    await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(StoreBroken, match="cannot be written"):
-        await engine.open()
-
-
-async def test_a_torn_tail_of_the_wal_costs_only_what_was_not_whole(engine: SqliteEngine) -> None:
-    store = await engine.open()
-    kept = await store.put(an_alert("a"), LEASES)
-    wal = engine.path.with_name(engine.path.name + "-wal")
-    whole = wal.stat().st_size
-    await store.put(an_alert("a"), LEASES)
-    torn = engine.path.parent / "torn"
-    torn.mkdir()
-    shutil.copy(engine.path, torn)
-    (torn / wal.name).write_bytes(wal.read_bytes()[: whole + 5000])
-    again = SqliteEngine(torn)
-    store = await again.open()
-    page = await store.alerts(AlertSelection(), limit=9)
-    assert [row.id for row in page.alerts] == [kept.alert_id]
-    assert len((await store.put(an_alert(now("a")), LEASES)).claims) == 1
-    await again.close()
 
 
 async def test_a_full_disk_refuses_alerts_and_still_takes_results(small_disk: Path) -> None:
@@ -185,10 +40,10 @@ async def test_a_full_disk_refuses_alerts_and_still_takes_results(small_disk: Pa
     await engine.close()
 
 
-async def _fill_up(engine: SqliteEngine) -> list[str]:
-    assert engine.store is not None
-    store = engine.store
-    (engine.path.parent / "ballast").write_bytes(b"x" * MIB)
+async def _fill_up(sqlite: SqliteEngine) -> list[str]:
+    assert sqlite.store is not None
+    store = sqlite.store
+    (sqlite.path.parent / "ballast").write_bytes(b"x" * MIB)
     stored: list[str] = []
     while len(stored) < 200:
         try:
@@ -199,18 +54,18 @@ async def _fill_up(engine: SqliteEngine) -> list[str]:
     pytest.fail("the disk did not fill up")
 
 
-async def test_alerts_are_refused_while_the_disk_is_nearly_full(engine: SqliteEngine) -> None:
-    engine.reserve_bytes = 2**60
-    store = await engine.open()
+async def test_alerts_are_refused_while_the_disk_is_nearly_full(sqlite: SqliteEngine) -> None:
+    sqlite.reserve_bytes = 2**60
+    store = await sqlite.open()
     with pytest.raises(StoreUnavailable, match="the disk is nearly full"):
         await store.put(an_alert("a"), LEASES)
     await store.ping()
     assert await claim_all(store) == ()
 
 
-async def test_too_many_waiting_alerts_are_refused_at_once(engine: SqliteEngine) -> None:
-    store = await engine.open()
-    blocker = sqlite3.connect(engine.path, isolation_level=None)
+async def test_too_many_waiting_alerts_are_refused_at_once(sqlite: SqliteEngine) -> None:
+    store = await sqlite.open()
+    blocker = sqlite3.connect(sqlite.path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     waiting = [asyncio.ensure_future(store.put(an_alert(body=b"%d" % n + b" " * 7 * MIB), LEASES)) for n in range(10)]
     await asyncio.wait(waiting, timeout=10, return_when=asyncio.FIRST_COMPLETED)
@@ -223,14 +78,14 @@ async def test_too_many_waiting_alerts_are_refused_at_once(engine: SqliteEngine)
     assert len((await store.put(an_alert(now("a")), LEASES)).claims) == 1
 
 
-async def test_a_database_that_fails_is_reported_once_and_refuses_everything(engine: SqliteEngine) -> None:
-    store = await engine.open()
+async def test_a_database_that_fails_is_reported_once_and_refuses_everything(sqlite: SqliteEngine) -> None:
+    store = await sqlite.open()
     stored = await store.put(an_alert("a"), LEASES)
-    _spoil(engine.path)
+    _spoil(sqlite.path)
     for _ in range(3):
         with pytest.raises(StoreUnavailable):
             await store.deliveries(Selection(), stopped=(), limit=5)
-    assert len(engine.fatal) == 1
+    assert len(sqlite.fatal) == 1
     with pytest.raises(StoreUnavailable, match="the database failed"):
         await store.put(an_alert("a"), LEASES)
     with pytest.raises(StoreUnavailable):
@@ -254,46 +109,58 @@ def _spoil(path: Path) -> None:
     subprocess.run([sys.executable, "-c", SPOILER, str(path)], check=True)
 
 
-async def test_calls_after_close_are_refused(engine: SqliteEngine) -> None:
-    store = await engine.open()
-    await engine.close()
+async def test_a_long_search_does_not_hold_up_the_schedule(sqlite: SqliteEngine) -> None:
+    store = await sqlite.open()
+    gate = Event()
+    searching = asyncio.ensure_future(store._searches.read(lambda _book: gate.wait(10)))
+    await store.put(an_alert("a"), LEASES)
+    assert await store.next_due(["a"]) == {"a": 0}
+    assert not searching.done()
+    gate.set()
+    assert await searching
+
+
+async def test_calls_after_close_are_refused(sqlite: SqliteEngine) -> None:
+    store = await sqlite.open()
+    await sqlite.close()
     with pytest.raises(StoreUnavailable):
         await store.put(an_alert("a"), LEASES)
     with pytest.raises(StoreUnavailable):
         await store.held_count()
 
 
-async def test_close_finishes_what_was_admitted(engine: SqliteEngine) -> None:
-    store = await engine.open()
+async def test_close_finishes_what_was_admitted(sqlite: SqliteEngine) -> None:
+    store = await sqlite.open()
     putting = [asyncio.ensure_future(store.put(an_alert("a"), LEASES)) for _ in range(100)]
     await asyncio.sleep(0)
-    await engine.close()
+    await sqlite.close()
     ids = {(await each).alert_id for each in putting}
-    store = await engine.open()
+    store = await sqlite.open()
     assert {row.id for row in (await store.alerts(AlertSelection(), limit=200)).alerts} == ids
 
 
-async def test_callers_at_the_same_time_share_commits(engine: SqliteEngine) -> None:
-    store = await engine.open()
+async def test_callers_at_the_same_time_share_commits(sqlite: SqliteEngine) -> None:
+    store = await sqlite.open()
     await asyncio.gather(*(store.put(an_alert("a"), LEASES) for _ in range(200)))
-    assert sum(engine.commits) == 200
-    assert len(engine.commits) < 50
+    assert sum(sqlite.commits) == 200
+    assert len(sqlite.commits) < 50
 
 
-async def test_purging_gives_the_room_back(engine: SqliteEngine) -> None:
-    store = await engine.open()
+async def test_purging_gives_the_room_back(sqlite: SqliteEngine) -> None:
+    store = await sqlite.open()
     await asyncio.gather(*(store.put(an_alert(body=b"%d" % n * 20_000), LEASES) for n in range(300)))
     while await store.purge(START_US + 1, limit=100):
         pass
     for _ in range(10):
         await store.purge(START_US + 1, limit=100)
-    await engine.close()
-    assert engine.path.stat().st_size < 5 * MIB
+    await sqlite.close()
+    assert sqlite.path.stat().st_size < 5 * MIB
 
 
 WRITER = """
 import asyncio, os, sys
 from pathlib import Path
+from threading import Event
 from tests.queue.store_world import LEASES, SqliteEngine, a_result, an_alert, now
 
 async def main():
@@ -310,9 +177,9 @@ asyncio.run(main())
 """
 
 
-async def test_nothing_that_was_acknowledged_is_lost_when_the_process_is_killed(engine: SqliteEngine) -> None:
-    said = [line for _ in range(3) for line in await asyncio.to_thread(_write_and_kill, engine.path.parent)]
-    store = await engine.open()
+async def test_nothing_that_was_acknowledged_is_lost_when_the_process_is_killed(sqlite: SqliteEngine) -> None:
+    said = [line for _ in range(3) for line in await asyncio.to_thread(_write_and_kill, sqlite.path.parent)]
+    store = await sqlite.open()
     for word, alert_id in said:
         found = await store.alert(alert_id)
         assert found is not None

@@ -1,4 +1,4 @@
-"""Connections that only read: short queries in threads of their own, so that no search holds up alerts."""
+"""A connection that only reads, with a thread of its own, so that no search holds up alerts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import local
 from typing import TypeVar
 
 from gateway.ports import Clock, StoreUnavailable
@@ -16,18 +15,16 @@ from gateway.queue.failures import Failure, describe, failure_of
 
 R = TypeVar("R")
 
-_THREADS = 2
 _BUSY_S = 5.0
 _CACHE_KIB = 2048
 
 
-class Readers:
+class Reader:
     def __init__(self, database: Path, clock: Clock, store: str, on_fatal: Callable[[str], None]) -> None:
         self._uri = database.absolute().as_uri() + "?mode=ro"
         self._clock, self._store, self._on_fatal = clock, store, on_fatal
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="store-reader")
-        self._own = local()
-        self._opened: list[sqlite3.Connection] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._book: Book | None = None
         self._closed = False
 
     async def read(self, query: Callable[[Book], R]) -> R:
@@ -36,14 +33,14 @@ class Readers:
             raise StoreUnavailable("the store is closed")
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads, self._run, query)
+            return await loop.run_in_executor(self._thread, self._run, query)
         except sqlite3.Error as error:
             if failure_of(error) is Failure.FATAL:
                 self._on_fatal(describe(error))
             raise StoreUnavailable(f"the database could not be read ({describe(error)})") from None
 
     def _run(self, query: Callable[[Book], R]) -> R:
-        book = self._book()
+        book = self._book = self._book or Book(self._connect(), self._clock, self._store)
         book.db.execute("BEGIN")
         try:
             return query(book)
@@ -51,17 +48,10 @@ class Readers:
             # Ends the snapshot at once: one that stays open keeps the WAL from being written back.
             book.db.rollback()
 
-    def _book(self) -> Book:
-        book: Book | None = getattr(self._own, "book", None)
-        if book is None:
-            book = self._own.book = Book(self._connect(), self._clock, self._store)
-        return book
-
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(
             self._uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=64
         )
-        self._opened.append(db)
         db.execute("PRAGMA query_only = ON")
         db.execute("PRAGMA temp_store = MEMORY")
         db.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
@@ -70,6 +60,6 @@ class Readers:
 
     async def close(self) -> None:
         self._closed = True
-        await asyncio.to_thread(self._threads.shutdown)
-        for db in self._opened:
-            db.close()
+        await asyncio.to_thread(self._thread.shutdown)
+        if self._book is not None:
+            self._book.db.close()
