@@ -99,6 +99,7 @@ class SqliteStore:
         self._lookups = Reader(file.path, file.book.clock, file.book.store, self._writer.stop)
         self._searches = Reader(file.path, file.book.clock, file.book.store, self._writer.stop)
         self._purged_up_to = retention.FIRST
+        self._closed = False
 
     async def put(self, alert: NewAlert, lease_us: Mapping[str, int]) -> Stored:
         return await self._writer.write(ingest.put, ingest.Arrival(alert, lease_us), len(alert.body) + _OVERHEAD_BYTES)
@@ -213,6 +214,9 @@ class SqliteStore:
         await self._writer.write(routes.ping, None)
 
     async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         await self._lookups.close()
         await self._searches.close()
         await self._writer.close()

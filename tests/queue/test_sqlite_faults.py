@@ -123,6 +123,7 @@ async def test_a_long_search_does_not_hold_up_the_schedule(sqlite: SqliteEngine)
 async def test_calls_after_close_are_refused(sqlite: SqliteEngine) -> None:
     store = await sqlite.open()
     await sqlite.close()
+    await store.close()
     with pytest.raises(StoreUnavailable):
         await store.put(an_alert("a"), LEASES)
     with pytest.raises(StoreUnavailable):
