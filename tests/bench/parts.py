@@ -1,0 +1,153 @@
+"""Each part runs its subjects in turn, again and again, and compares medians: the machine is never quiet."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.measure import CONNECTIONS, Burst, Stopwatch, bodies, burst, middle, paced, settle
+from tests.bench.subjects import Routes, gateway, many_routes, one_route, relay, to
+from tests.bench.table import Row
+from tests.load.program import rss_mib
+from tests.load.receiver import OK, SILENT, Receiver, Reply
+from tests.load.sender import post_all
+
+CPU_RATIO, PER_S, P99_MS, IDLE_MIB, FULL_MIB, READY_S, ROUTES_RATIO, LOSS = 2.0, 2000, 10.0, 64, 130, 1.0, 1.5, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    repetitions: int
+    alerts: int
+    paced_s: int
+    backlog: int
+    fanned_out: int
+
+
+FULL = Sizes(repetitions=5, alerts=6000, paced_s=20, backlog=100_000, fanned_out=1000)
+QUICK = Sizes(repetitions=2, alerts=1500, paced_s=4, backlog=10_000, fanned_out=300)
+
+
+async def throughput(folder: Path, sizes: Sizes) -> list[Row]:
+    yardstick: list[Burst] = []
+    single: list[Burst] = []
+    among: list[Burst] = []
+    ready: list[float] = []
+    async with Receiver() as receiver:
+        for _ in range(sizes.repetitions):
+            async with relay(folder, receiver.url) as (process, port):
+                yardstick.append(await burst(process, port, [receiver], sizes.alerts))
+            async with gateway(folder, one_route(receiver.url)) as (subject, _):
+                single.append(await burst(subject.process, subject.port, [receiver], sizes.alerts))
+            async with gateway(folder, many_routes(receiver.url)) as (subject, ready_s):
+                ready.append(ready_s)
+                among.append(await burst(subject.process, subject.port, [receiver], sizes.alerts))
+    relay_us, single_us, among_us = (middle([b.cpu_us for b in runs]) for runs in (yardstick, single, among))
+    relay_s, single_s = (middle([b.per_s for b in runs]) for runs in (yardstick, single))
+    ratio, spread = single_us / relay_us, among_us / single_us
+    return [
+        Row("relay: CPU per alert, in and out", f"{relay_us:.0f} µs, {relay_s:.0f}/s"),
+        Row("gateway: CPU per alert, in, committed, out", f"{single_us:.0f} µs"),
+        Row("gateway: CPU against the relay", f"{ratio:.2f} ×", f"≤ {CPU_RATIO} ×", ratio <= CPU_RATIO),
+        Row("gateway: delivered, one core saturated", f"{single_s:.0f}/s", f"≥ {PER_S}/s", single_s >= PER_S),
+        Row("1,000 routes, one of which takes it: CPU against one route", f"{spread:.2f} ×", f"≤ {ROUTES_RATIO} ×",
+            spread <= ROUTES_RATIO),
+        Row("1,000 routes: start to ready", f"{middle(ready):.2f} s"),
+    ]  # fmt: skip
+
+
+async def latency(folder: Path, sizes: Sizes) -> list[Row]:
+    halves, tails, yard = [], [], []
+    for _ in range(min(3, sizes.repetitions)):
+        watch = Stopwatch()
+        async with Receiver(_watched(watch)) as receiver, gateway(folder, one_route(receiver.url)) as (subject, _):
+            await settle(subject.process)
+            await paced(subject.port, watch, per_s=100, seconds=sizes.paced_s)
+            await receiver.until(100 * sizes.paced_s, within_s=30)
+        halves.append(watch.quantile_ms(0.5))
+        tails.append(watch.quantile_ms(0.99))
+        watch = Stopwatch()
+        async with Receiver(_watched(watch)) as receiver, relay(folder, receiver.url) as (process, port):
+            await settle(process)
+            await paced(port, watch, per_s=100, seconds=max(2, sizes.paced_s // 4))
+        yard.append(watch.quantile_ms(0.99))
+    return [
+        Row("100 alerts/s, post to arrival: p50", f"{middle(halves):.1f} ms"),
+        Row("100 alerts/s, post to arrival: p99", f"{middle(tails):.1f} ms (relay {middle(yard):.1f})",
+            f"< {P99_MS:.0f} ms", middle(tails) < P99_MS),
+    ]  # fmt: skip
+
+
+def _watched(watch: Stopwatch) -> Callable[[bytes], Reply]:
+    def respond(body: bytes) -> Reply:
+        watch.arrive(body)
+        return OK
+
+    return respond
+
+
+async def footprint(folder: Path, sizes: Sizes) -> list[Row]:
+    """Idle; then with a backlog whose receiver refuses connections; then started anew on that backlog."""
+    with socket.socket() as refusing:
+        refusing.bind(("127.0.0.1", 0))  # bound but not listening: nobody else gets the port
+        url = f"http://127.0.0.1:{refusing.getsockname()[1]}/hook"
+        async with gateway(folder, one_route(url)) as (subject, _):
+            process, empty = subject.process, []
+            for _ in range(min(3, sizes.repetitions)):
+                process.kill()
+                empty.append(await subject.start())
+            await settle(process)
+            idle = rss_mib(process.pid)
+            await post_all(subject.port, bodies(sizes.backlog), CONNECTIONS)
+            await settle(process)
+            full, filled = rss_mib(process.pid), []
+            for _ in range(min(3, sizes.repetitions)):
+                process.kill()
+                filled.append(await subject.start())
+            await settle(process)
+            again = rss_mib(process.pid)
+    backlog, full = f"{sizes.backlog:,} deliveries waiting", max(full, again)
+    return [
+        Row("idle: resident memory", f"{idle:.0f} MiB", f"< {IDLE_MIB} MiB", idle < IDLE_MIB),
+        Row("idle: start to ready", f"{middle(empty):.2f} s", f"< {READY_S:.0f} s", middle(empty) < READY_S),
+        Row(f"{backlog}: resident memory", f"{full:.0f} MiB", f"< {FULL_MIB} MiB", full < FULL_MIB),
+        Row(f"{backlog}: start to ready", f"{middle(filled):.2f} s", f"< {READY_S:.0f} s", middle(filled) < READY_S),
+    ]
+
+
+async def isolation(folder: Path, sizes: Sizes) -> list[Row]:
+    """Ten routes that take everything; the tenth receiver is well, hangs, or refuses connections."""
+    rates: dict[str, list[float]] = {"well": [], "hanging": [], "refusing": []}
+    for _ in range(min(3, sizes.repetitions)):
+        for state, runs in rates.items():
+            runs.append(await _fanned_out(folder, state, sizes.fanned_out))
+    well = middle(rates["well"])
+    rows = [Row("ten receivers: alerts to nine of them, all well", f"{well:.0f}/s")]
+    for state in ("hanging", "refusing"):
+        loss = 1 - middle(rates[state]) / well
+        rows.append(Row(f"ten receivers, one {state}: loss of the other nine", f"{max(loss, 0):.1%}", f"< {LOSS:.0%}",
+                        loss < LOSS))  # fmt: skip
+    return rows
+
+
+async def _fanned_out(folder: Path, tenth: str, count: int) -> float:
+    async with AsyncExitStack() as stack:
+        nine = [await stack.enter_async_context(Receiver()) for _ in range(9)]
+        last = await stack.enter_async_context(Receiver(lambda _: SILENT if tenth == "hanging" else OK))
+        closed = stack.enter_context(socket.socket())
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/hook" if tenth == "refusing" else last.url
+        routes: Routes = {f"r{n}": to(u) for n, u in enumerate([*(receiver.url for receiver in nine), url])}
+        subject, _ = await stack.enter_async_context(gateway(folder, routes))
+        return (await burst(subject.process, subject.port, nine, count)).per_s
+
+
+PARTS: Mapping[str, Callable[[Path, Sizes], Awaitable[list[Row]]]] = {
+    "throughput": throughput,
+    "latency": latency,
+    "footprint": footprint,
+    "isolation": isolation,
+}
