@@ -14,6 +14,7 @@ from tenacity import RetryCallState, Retrying, stop_after_attempt, stop_after_de
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
+from gateway.domain.breaker import LONGEST_HOLD_S
 from gateway.domain.delivery import State
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.policy import RetryPolicy
@@ -69,14 +70,14 @@ def retry_step(
 
     `attempt` counts charged attempts from 1, this one included; `elapsed_s` since the retry window began. The wait is
     the schedule's with jitter or the receiver's hint, whichever is longer. The schedule's part is cut so that one last
-    attempt falls on the end of the window; a hint is never shortened.
+    attempt falls on the end of the window; a hint is followed for as long as it may hold up the route.
     """
     waits, stop = _schedule(policy)
     moment = _moment(attempt, elapsed_s)
     if stop(moment):
         return Step(State.DEAD, given_up="attempts" if attempt > len(policy.schedule_s) else "deadline")
     wait_s = min(_Stretched(waits, dice)(moment), policy.window_s - elapsed_s)
-    return Step(State.PENDING, max(wait_s, hint_s or 0.0))
+    return Step(State.PENDING, max(wait_s, min(hint_s or 0.0, LONGEST_HOLD_S)))
 
 
 def next_step(

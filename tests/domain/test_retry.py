@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.breaker import LONGEST_HOLD_S
 from gateway.domain.delivery import State
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.policy import RetryPolicy
@@ -41,9 +42,14 @@ def test_jitter_only_adds() -> None:
     assert step(2, dice=0.999).delay_s == pytest.approx(30 * (1 + JITTER * 0.999))
 
 
-@pytest.mark.parametrize(("hint_s", "wait_s"), [(None, 30), (0, 30), (10, 30), (45, 45), (90 * HOUR_S, 90 * HOUR_S)])
-def test_a_longer_hint_wins_and_is_never_shortened(hint_s: float | None, wait_s: float) -> None:
+@pytest.mark.parametrize(("hint_s", "wait_s"), [(None, 30), (0, 30), (10, 30), (45, 45), (23 * HOUR_S, 23 * HOUR_S)])
+def test_a_longer_hint_wins(hint_s: float | None, wait_s: float) -> None:
     assert step(2, hint_s=hint_s).delay_s == wait_s
+
+
+@pytest.mark.parametrize("hint_s", [90 * HOUR_S, 1e12, 1e300])
+def test_a_hint_out_of_all_reason_counts_as_a_day(hint_s: float) -> None:
+    assert step(2, hint_s=hint_s).delay_s == LONGEST_HOLD_S
 
 
 def test_an_empty_schedule_means_a_single_attempt() -> None:
@@ -54,7 +60,7 @@ def test_an_empty_schedule_means_a_single_attempt() -> None:
 @given(
     schedule=st.lists(st.floats(0.05, 1e5), max_size=12).map(tuple),
     window_s=st.floats(0.1, 1e6),
-    hint_s=st.none() | st.floats(0, 1e6),
+    hint_s=st.none() | st.floats(0, LONGEST_HOLD_S),
     dice=st.floats(0, 0.999),
 )
 def test_every_delivery_ends_within_its_attempts(
