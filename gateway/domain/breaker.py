@@ -42,6 +42,8 @@ def after_outcome(state: RouteState, outcome: Outcome, now_us: int, rule: Breake
         case OutcomeClass.RETRY | OutcomeClass.AUTH:
             return _failed(state, outcome, now_us, rule)
         case OutcomeClass.GONE:
+            if state.cause == "operator":
+                return state
             return _stopped(state, RouteStatus.PAUSED, "gone", outcome.reason, now_us)
         case OutcomeClass.OURS:
             return state
@@ -91,6 +93,8 @@ def _failed(state: RouteState, outcome: Outcome, now_us: int, rule: Breaker) -> 
     if state.status is RouteStatus.PAUSED:
         return state
     auth = outcome.kind is OutcomeClass.AUTH
+    if state.status is RouteStatus.OPEN and now_us < state.probe_at_us:
+        return state  # it was under way when the breaker opened: no probe, and no reason to probe later
     if state.status is RouteStatus.OPEN:
         most_s = rule.auth_probe_most_s if auth else rule.probe_most_s
         wait_s = min(max(state.probe_wait_s, rule.probe_first_s) * 2, most_s)

@@ -45,9 +45,15 @@ def test_failed_probes_come_at_doubled_waits_up_to_five_minutes() -> None:
     state = failing(1, 2, 3, 4, 12)
     waits = []
     for _ in range(6):
-        state = fail(state, 100)
+        state = fail(state, state.probe_at_us / SECOND_US)
         waits.append(state.probe_wait_s)
     assert waits == [30, 60, 120, 240, 300, 300]
+
+
+def test_attempts_that_were_under_way_when_it_opened_do_not_put_the_first_probe_off() -> None:
+    opened = failing(1, 2, 3, 4, 12)
+    later = fail(fail(fail(opened, 12), 12), 13)
+    assert (later.probe_at_us, later.probe_wait_s) == (opened.probe_at_us, opened.probe_wait_s)
 
 
 def test_a_probe_that_gets_through_closes_it_and_starts_retry_windows_anew() -> None:
@@ -94,8 +100,9 @@ def test_a_shorter_hint_does_not_shorten_a_longer_one() -> None:
 
 def test_results_that_come_in_after_an_operators_pause_do_not_end_it() -> None:
     state = paused(START, "paused by an operator", 5)
-    for kind in (OutcomeClass.OK, OutcomeClass.RETRY):
-        assert after_outcome(state, Outcome(kind, ""), 6).status is RouteStatus.PAUSED
+    for kind in (OutcomeClass.OK, OutcomeClass.RETRY, OutcomeClass.GONE):
+        after = after_outcome(state, Outcome(kind, ""), 6)
+        assert (after.status, after.cause) == (RouteStatus.PAUSED, "operator")
 
 
 @pytest.mark.parametrize(
