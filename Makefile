@@ -5,7 +5,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check
 IMAGE ?= optix-gateway
-PYTEST_WORKERS ?= auto
+# A test that needs the container image runs on one worker with the others of its group.
+PYTEST ?= --quiet --numprocesses=auto --dist=loadgroup
 # Whatever builds images here; all of them take the same arguments.
 ENGINE ?= $(firstword $(foreach engine,docker podman buildah,$(if $(shell command -v $(engine)),$(engine))))
 
@@ -23,10 +24,10 @@ run: $(VENV)/.run ## install what is missing, then show the whole journey of an 
 	@exec $(VENV)/bin/optix-gateway demo
 
 test: $(VENV)/.dev ## every test
-	@$(PY) -m pytest --numprocesses=$(PYTEST_WORKERS) --quiet
+	@$(PY) -m pytest $(PYTEST)
 
 unit: $(VENV)/.dev ## the tests that take no more than seconds
-	@$(PY) -m pytest --numprocesses=$(PYTEST_WORKERS) --quiet -m "not slow"
+	@$(PY) -m pytest $(PYTEST) -m "not slow"
 
 lint: $(VENV)/.dev ## formatting, lint, types, walls between rooms, Dockerfile
 	@$(VENV)/bin/ruff format --check --quiet
@@ -54,7 +55,7 @@ lock: $(VENV)/.dev ## pin every dependency with its hashes (make lock LOCK=--upg
 
 image: ## build the container image with docker, podman or buildah
 	@if [ -z "$(ENGINE)" ]; then echo "This needs docker, podman or buildah." >&2; exit 1; fi
-	@$(ENGINE) build --tag $(IMAGE) $(BUILD) .
+	@$(ENGINE) build $(if $(filter docker,$(notdir $(ENGINE))),,--format=docker) --tag $(IMAGE) $(BUILD) .
 
 clean: ## remove whatever these commands made
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
