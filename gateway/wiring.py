@@ -6,7 +6,9 @@ It alone reads settings, and it owns the clock and the dice.
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import os
 import random
 import signal
 import ssl
@@ -23,6 +25,7 @@ from gateway import __version__
 from gateway.domain.route import RouteTable
 from gateway.outbound.transports import Transports
 from gateway.pipeline.attempt import Courier
+from gateway.pipeline.background import Broken, beside
 from gateway.pipeline.dispatch import Dispatcher
 from gateway.pipeline.housekeeping import Housekeeping
 from gateway.pipeline.intake import Intake
@@ -56,20 +59,6 @@ class SystemClock:
 def transports() -> Transports:
     """The ways out, for one event loop."""
     return Transports(f"optix-gateway/{__version__}")
-
-
-class Broken:
-    """Set, with the reason, when the gateway must end because its store failed; a supervisor starts it again."""
-
-    def __init__(self) -> None:
-        self._event, self.reason = asyncio.Event(), ""
-
-    def report(self, reason: str) -> None:
-        self.reason = self.reason or reason
-        self._event.set()
-
-    async def wait(self) -> None:
-        await self._event.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +129,13 @@ async def running(configuration: Configuration) -> AsyncIterator[Gateway]:
     """
     async with AsyncExitStack() as stack:
         parts = await _Parts.make(configuration, stack)
-        async with asyncio.TaskGroup() as background:
-            tasks = [background.create_task(task) for task in (parts.jobs.run(), parts.housekeeping.run())]
-            try:
+        try:
+            async with beside(parts.broken, jobs=parts.jobs.run(), housekeeping=parts.housekeeping.run()):
                 yield await parts.listen(configuration, stack)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                parts.intake.accepting = False
-                with suppress(StoreUnavailable):
-                    await parts.dispatcher.stop(configuration.gateway.shutdown_grace_s)
+        finally:
+            parts.intake.accepting = False
+            with suppress(StoreUnavailable):
+                await parts.dispatcher.stop(configuration.gateway.shutdown_grace_s)
 
 
 @dataclass(slots=True)
@@ -185,7 +171,7 @@ class _Parts:
             revision=configuration.revision,
         )
         dispatcher = Dispatcher(routes, store=store, courier=courier, clock=clock, observer=observer)
-        await dispatcher.start()
+        await _start(dispatcher)
         observer.restore(lane.state for lane in dispatcher.lanes.values())
         table = RouteTable([(route.name, route.filter) for route in routes])
         intake = Intake(
@@ -253,6 +239,13 @@ async def _open(
         raise CannotStart(str(fault)) from None
 
 
+async def _start(dispatcher: Dispatcher) -> None:
+    try:
+        await dispatcher.start()
+    except StoreUnavailable as unavailable:
+        raise CannotStart(unavailable.reason) from None
+
+
 async def _listen(
     served: Handler | web.Application,
     address: Address,
@@ -264,9 +257,16 @@ async def _listen(
     try:
         bound = await server.start()
     except OSError as error:
-        raise CannotStart(f"{setting}={address}: {error.strerror}. Is another program using it?") from None
+        hint = " Is another program using it?" if error.errno == errno.EADDRINUSE else ""
+        raise CannotStart(f"{setting}={address}: {_what(error)}.{hint}") from None
     stack.push_async_callback(server.stop)
     return bound
+
+
+def _what(error: OSError) -> str:
+    """The system's own words: asyncio puts the address into them once more."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or type(error).__name__
 
 
 def _tls(settings: GatewaySettings) -> ssl.SSLContext | None:

@@ -31,6 +31,7 @@ EVENTS: Mapping[str, str] = {
     "gateway.started": "it listens; with its addresses and its version",
     "gateway.stopping": "no new webhooks are taken; what is under way is finished",
     "gateway.stopped": "everything is on disk",
-    "gateway.broken": "the store failed in a way that only a new start can mend",
+    "gateway.broken": "it ends because of a fault that only a new start can mend",
+    "task.crashed": "a fault of ours ended work in the background; the gateway ends so that it is started anew",
     "library.reported": "a warning or an error of a library we use",
 }
