@@ -50,12 +50,13 @@ class Courier:
             structlog.get_logger().error("delivery.crashed", delivery=claim.delivery_id, exc_info=error)
             outcome, answer = Outcome(OutcomeClass.OURS, f"unexpected {type(error).__name__}"), None
         result = self._result(lane, claim, outcome, answer, probing=probing, started_us=started_us)
+        health = lane.settle(claim, outcome)
         recorded = await self._record(result)
         if not recorded.applied:
             self._observer.lease_lost(claim)
             return
         self._observer.attempt_ended(claim, result, outcome)
-        await lane.judged(outcome)
+        await lane.remember(health)
         if recorded.promoted:
             lane.wake()
         if result.state is State.PENDING:

@@ -23,8 +23,8 @@ _STORE_PAUSE_S = 1.0
 
 @dataclass(slots=True)
 class _Slots:
-    """Attempts under way. One slot is kept from first attempts and half from retries, so that neither can starve the
-    other: a storm of retries does not delay a fresh alert. A single slot is shared by turns.
+    """Attempts under way. Half of the slots are closed to retries, so that a storm of them does not delay a fresh
+    alert; retries do not starve because every other claim serves them first. A single slot is shared by turns alone.
     """
 
     total: int
@@ -32,14 +32,12 @@ class _Slots:
     retries: int = 0
 
     @property
-    def busy(self) -> int:
-        return self.fresh + self.retries
+    def free(self) -> int:
+        return self.total - self.fresh - self.retries
 
-    def room_for_fresh(self) -> int:
-        return max(0, min(max(1, self.total - 1) - self.fresh, self.total - self.busy))
-
-    def room_for_retries(self) -> int:
-        return max(0, min(max(1, self.total // 2) - self.retries, self.total - self.busy))
+    @property
+    def free_for_retries(self) -> int:
+        return max(0, min(max(1, self.total // 2) - self.retries, self.free))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class _Share:
 class Lane:
     """Claims what is due for one route as slots, pace and health allow, and starts an attempt for each claim.
 
-    `start` is called with (lane, claim, alert or None) and must see to it that `ended` is called once for each.
+    `start` is called with (lane, claim, alert or None) and must see to it that `ended` is called for each.
     """
 
     def __init__(
@@ -76,7 +74,11 @@ class Lane:
         self._start, self._spawn = start, spawn
         self._slots = _Slots(route.policy.concurrency)
         self._bucket = TokenBucket(route.policy.pace, clock.monotonic_s()) if route.policy.pace else None
-        self._work = self._pumping = self._stopped = self._probing = self._turn_of_retries = False
+        self._work = False  # something may be due that was not asked for yet
+        self._crowded = False  # something is due that has no slot yet
+        self._freed = False  # a slot came free since the store was asked last
+        self._pumping = self._stopped = self._probing = self._turn_of_retries = False
+        self._under_way: set[int] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at_s = 0.0
 
@@ -93,7 +95,7 @@ class Lane:
         """Take a slot for an alert that is about to be stored, if one may start at once. Not while others wait: they
         came first.
         """
-        if self._work or self._stopped or self.is_stopped or self._slots.room_for_fresh() < 1:
+        if self._work or self._crowded or self._stopped or self.is_stopped or self._slots.free < 1:
             return False
         now_s = self._clock.monotonic_s()
         if self.state.hold_until_us > self._clock.now_us() or (self._bucket and self._bucket.available(now_s) < 1):
@@ -105,13 +107,14 @@ class Lane:
 
     def unreserve(self) -> None:
         """The reserved slot was not used."""
-        self._slots.fresh -= 1
         if self._bucket:
             self._bucket.give_back(1)
-        self._pump_soon()
+        self._slots.fresh -= 1
+        self._slot_freed()
 
     def begin(self, claim: Claim, alert: Alert) -> None:
         """Start the delivery for which a slot was reserved."""
+        self._under_way.add(claim.row)
         self._start(self, claim, alert)
 
     def wake(self) -> None:
@@ -134,13 +137,31 @@ class Lane:
         if self.state.status is RouteStatus.OPEN:
             self.wake()
 
+    def settle(self, claim: Claim, outcome: Outcome) -> RouteState:
+        """The receiver has answered: the slot is free, and the outcome bears on the route's health from now on. The
+        state before, for `remember`.
+
+        This comes before the result is on disk, so that the next claim shares its commit.
+        """
+        before, self.state = self.state, after_outcome(self.state, outcome, self._clock.now_us())
+        self.ended(claim)
+        return before
+
     def ended(self, claim: Claim) -> None:
-        """An attempt is over and recorded, or given back."""
+        """An attempt is over, one way or the other; a second call for the same one does nothing."""
+        if claim.row not in self._under_way:
+            return
+        self._under_way.remove(claim.row)
         if claim.attempt == 1:
             self._slots.fresh -= 1
         else:
             self._slots.retries -= 1
         self._probing = False
+        self._slot_freed()
+
+    def _slot_freed(self) -> None:
+        self._freed = True
+        self._work |= self._crowded
         self._pump_soon()
 
     def stop(self) -> None:
@@ -149,19 +170,19 @@ class Lane:
         if self._alarm:
             self._alarm.cancel()
 
-    async def judged(self, outcome: Outcome) -> None:
-        """Let an outcome bear on the route's health, and remember it where it matters after a restart."""
-        await self._become(after_outcome(self.state, outcome, self._clock.now_us()))
-
     async def pause(self, reason: str) -> None:
-        await self._become(paused(self.state, reason, self._clock.now_us()))
+        before, self.state = self.state, paused(self.state, reason, self._clock.now_us())
+        await self.remember(before)
 
     async def resume(self) -> None:
         """Run again, whatever stopped it; what waits goes out at once."""
-        await self._become(replace(recovered(self.state, self._clock.now_us()), hold_until_us=0))
+        before = self.state
+        self.state = replace(recovered(before, self._clock.now_us()), hold_until_us=0)
+        await self.remember(before)
 
-    async def _become(self, after: RouteState) -> None:
-        before, self.state = self.state, after
+    async def remember(self, before: RouteState) -> None:
+        """Put what changed since `before` on disk where it matters after a restart, and act on a recovery."""
+        after = self.state
         if after is before:
             return
         changed = (after.status, after.cause, after.probe_at_us) != (before.status, before.cause, before.probe_at_us)
@@ -188,8 +209,7 @@ class Lane:
     async def _pump(self) -> None:
         try:
             while self._work and not self._stopped and (share := self._share()) is not None:
-                if not await self._claim(share):
-                    return
+                await self._claim(share)
         except StoreUnavailable:
             self.wake_in(_STORE_PAUSE_S)
         finally:
@@ -206,18 +226,17 @@ class Lane:
             return None
         if self.state.status is RouteStatus.OPEN:
             return self._probe_share(now_us)
-        limit = self._slots.total - self._slots.busy
+        limit = free = self._slots.free
         if self._bucket and limit:
             now_s = self._clock.monotonic_s()
             limit = min(limit, self._bucket.available(now_s))
             if not limit:
                 self._wait(self._bucket.wait_s(now_s))
                 return None
-        share = _Share(self._slots.room_for_fresh(), self._slots.room_for_retries(), limit)
-        return share if limit and (share.fresh or share.retries) else None
+        return _Share(free, self._slots.free_for_retries, limit) if free else None
 
     def _probe_share(self, now_us: int) -> _Share | None:
-        if self._slots.busy:
+        if self._under_way:
             return None
         if self.state.probe_at_us > now_us:
             self._wait((self.state.probe_at_us - now_us) / _SECOND_US)
@@ -228,11 +247,9 @@ class Lane:
         self._work = False
         self.wake_in(seconds)
 
-    async def _claim(self, share: _Share) -> bool:
-        """Whether anything was handed out. While the store is asked, the slots count as taken and `_work` only shows
-        what comes up meanwhile.
-        """
-        self._work = False
+    async def _claim(self, share: _Share) -> None:
+        """While the store is asked, the slots count as taken and `_work` only shows what comes up meanwhile."""
+        self._work = self._crowded = self._freed = False
         self._turn_of_retries = not self._turn_of_retries
         self._slots.fresh += share.limit
         try:
@@ -247,11 +264,12 @@ class Lane:
             )
         finally:
             self._slots.fresh -= share.limit
-        self._work |= claims.more
+        if claims.more:
+            self._work |= bool(claims.claims) or self._freed
+            self._crowded = not self._work
         if claims.next_us is not None:
             self.wake_in(claims.next_us / _SECOND_US)
         self._take(claims.claims, probe=share.probe)
-        return bool(claims.claims)
 
     def _take(self, claims: Sequence[Claim], *, probe: bool) -> None:
         if self._bucket and claims:
@@ -262,4 +280,5 @@ class Lane:
                 self._slots.fresh += 1
             else:
                 self._slots.retries += 1
+            self._under_way.add(claim.row)
             self._start(self, claim, None)

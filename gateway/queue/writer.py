@@ -42,7 +42,8 @@ class Writer:
         self._clock: Clock = book.clock
         self._refuse_ingest, self._on_fatal, self._on_commit = refuse_ingest, on_fatal, on_commit
         self._loop = asyncio.get_running_loop()
-        self._calls: SimpleQueue[Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[list[Call] | None] = SimpleQueue()
+        self._handed: list[Call] = []
         self._urgent: deque[Call] = deque()
         self._ingest: deque[Call] = deque()
         self._waiting_bytes = 0
@@ -61,12 +62,20 @@ class Writer:
                 raise StoreUnavailable("too many alerts are waiting to be stored")
             self._waiting_bytes += size
         future: asyncio.Future[object] = self._loop.create_future()
-        self._calls.put(Call(cast("Work", work), argument, future, size))
+        if not self._handed:
+            self._loop.call_soon(self._hand_over)
+        self._handed.append(Call(cast("Work", work), argument, future, size))
         return cast("R", await future)
+
+    def _hand_over(self) -> None:
+        """Whatever one turn of the loop brought goes into the same transaction, and wakes the thread once."""
+        handed, self._handed = self._handed, []
+        self._calls.put(handed)
 
     async def close(self) -> None:
         """Everything admitted is written, then the thread ends."""
         self._refusal = self._refusal or "the store is closed"
+        self._hand_over()
         self._calls.put(None)
         await self._ended.wait()
         self._thread.join()
@@ -98,10 +107,11 @@ class Writer:
             self._sort(self._calls.get())
         return bool(self._urgent or self._ingest)
 
-    def _sort(self, call: Call | None) -> None:
-        if call is None:
+    def _sort(self, calls: list[Call] | None) -> None:
+        if calls is None:
             self._ending = True
-        else:
+            return
+        for call in calls:
             (self._urgent if call.size is None else self._ingest).append(call)
 
     def _commit(self, urgent: list[Call], ingest: list[Call]) -> tuple[Outcomes, str]:
