@@ -14,6 +14,7 @@ from gateway.queue.schema import APPLICATION_ID, MIGRATIONS, version_of
 
 _OLDEST_SQLITE = (3, 35, 0)  # RETURNING and UPDATE FROM
 _BUSY_MS = 10_000
+_BUSY_AT_END_MS = 500
 _MAX_WAL_BYTES = 32 * 1024 * 1024
 _CHECKPOINT_PAGES = 2000
 _CACHE_KIB = 8192
@@ -155,7 +156,10 @@ def _what_to_do(database: Path, error: sqlite3.Error) -> str:
 
 
 def disconnect(db: sqlite3.Connection) -> None:
-    """Close, after writing the WAL back. Where that fails the next start does it: nothing is lost."""
+    """Close, after writing the WAL back. Where that fails the next start does it: nothing is lost, so nothing is waited
+    for either.
+    """
     with suppress(sqlite3.Error):
+        db.execute(f"PRAGMA busy_timeout = {_BUSY_AT_END_MS}")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     db.close()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -137,7 +138,8 @@ class Client:
         self, body: bytes, source: str = "optix", *, header: str = HEADER, secret: str | None = SECRET, **more: Any
     ) -> tuple[int, dict[str, Any]]:
         headers = {} if secret is None else {header: secret}
-        async with self.session.post(f"{self.webhooks}/webhooks/{source}", data=body, headers=headers, **more) as got:
+        url = f"{self.webhooks}/webhooks/{source}"
+        async with self.session.post(url, data=BytesIO(body), headers=headers, **more) as got:
             return got.status, await got.json()
 
     async def accepted(self, body: bytes, source: str = "optix", **more: Any) -> str:
