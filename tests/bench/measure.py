@@ -16,7 +16,7 @@ from tests.load.sender import Sender, post_all
 
 CONNECTIONS = 64
 WARM_UP = 300
-_ARRIVAL_WITHIN_S = 180.0
+_ARRIVAL_WITHIN_S = 60.0
 _QUIET_S = 0.3
 _QUIET_SHARE = 0.1
 
