@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -157,12 +157,15 @@ class Soak:
         """Post it until it is acknowledged; sometimes give up after an attempt of which nobody knows what became."""
         self._sent.add(state)
         while not enough.is_set():
-            with suppress(OSError):
+            try:
                 if await sender.post(alerts.body(*state)) == 200:
                     self._acknowledged.add(state)
                     return
-            if dice.random() < 0.3:
-                return
+            except ConnectionRefusedError:
+                pass  # nobody listens, so nobody took it
+            except OSError:
+                if dice.random() < 0.3:
+                    return
             await asyncio.sleep(_AGAIN_AFTER_S)
 
     async def _all_arrived(self) -> None:
