@@ -5,8 +5,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check
 IMAGE ?= optix-gateway
-# A test that needs the container image runs on one worker with the others of its group.
-PYTEST ?= --quiet --numprocesses=auto --dist=loadgroup
+# By file, because what a file starts (servers, an image) is then started once.
+PYTEST ?= --quiet --numprocesses=auto --dist=loadfile
 # Whatever builds images here; all of them take the same arguments.
 ENGINE ?= $(firstword $(foreach engine,docker podman buildah,$(if $(shell command -v $(engine)),$(engine))))
 

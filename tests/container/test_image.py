@@ -10,7 +10,7 @@ from tests.container.engine import Container, available, built_container
 from tests.load.program import free_port
 from tests.services import require
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("container")]
+pytestmark = pytest.mark.slow
 
 
 def _succeeds(command: list[str]) -> bool:
