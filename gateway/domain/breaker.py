@@ -77,10 +77,15 @@ def paused(state: RouteState, reason: str, now_us: int) -> RouteState:
     return _stopped(state, RouteStatus.PAUSED, "operator", reason, now_us)
 
 
-def restarted(state: RouteState, now_us: int) -> RouteState:
+def restarted(state: RouteState, now_us: int, *, enabled: bool = True) -> RouteState:
     """What a stored state means to a process that starts: whatever was stopped by an outcome is probed at once, because
-    a restart is how a new secret or a corrected address gets in; an operator's pause stays.
+    a restart is how a new secret or a corrected address gets in; an operator's pause stays. A running route that is
+    switched off is marked, so that it recovers when it is enabled again: nobody's window ran out meanwhile.
     """
+    if state.status is RouteStatus.RUNNING and not enabled:
+        return replace(state, cause="disabled")
+    if state.cause == "disabled":
+        return recovered(state, now_us)
     if state.status is RouteStatus.RUNNING or state.cause == "operator":
         return state
     return replace(state, status=RouteStatus.OPEN, probe_at_us=now_us, hold_until_us=0)

@@ -69,7 +69,7 @@ class Claim:
 
     `row` and `token` are the store's own. `attempt` counts from 1 and is what the retry rule sees; `try_number` counts
     every hand-out, also those that were not charged. `first_us`: when the first attempt was claimed. `delivery_id` is
-    stable over attempts.
+    stable over attempts. `fresh` False: it was handed out as a retry, be it that an operator replays it.
     """
 
     row: int
@@ -87,6 +87,7 @@ class Claim:
     try_number: int
     shrink: bool = False
     progress: str = ""
+    fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +178,9 @@ class RouteStatus(StrEnum):
 class RouteState:
     """What outlives a restart of a route's health. Times in microseconds since the epoch, 0 for never.
 
-    `reason`: one line for people. `cause`: "failing", "auth", "gone" or "operator" ("" while running).
-    `hold_until_us`: the
-    receiver asked for silence until then. `probe_at_us`, `probe_wait_s`: when the next probe may go, the wait after it.
+    `reason`: one line for people. `cause`: "failing", "auth", "gone" or "operator"; "disabled" of a running route that
+    its file switches off, else "". `hold_until_us`: the receiver asked for silence until then. `probe_at_us`,
+    `probe_wait_s`: when the next probe may go, the wait after it.
     `recovered_us`: when the breaker last closed; retry windows start no earlier.
     """
 

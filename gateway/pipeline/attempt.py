@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -20,7 +20,7 @@ from gateway.pipeline.mask import mask
 from gateway.ports import Clock, Dice, Observer, Store, StoreUnavailable, Transport
 
 _SECOND_US = 1_000_000
-EXCERPT_BYTES = 4096
+_EXCERPT_CHARACTERS = 4096
 KEPT_HEADERS = frozenset({"content-type", "date", "retry-after", "server", "x-request-id", "x-correlation-id", "via"})
 """Response headers worth keeping for a support case; those of rate limits are kept by prefix. None holds a secret."""
 _KEPT_PREFIXES = ("x-ratelimit-", "ratelimit-")
@@ -42,7 +42,7 @@ class Courier:
 
     async def deliver(self, lane: Lane, claim: Claim, alert: Alert | None) -> None:
         """Make one attempt. Whatever goes wrong on the way is an outcome, never an exception; only cancellation is."""
-        probing = lane.is_probing
+        probing = lane.is_probe(claim)
         started_us = self._clock.now_us()
         try:
             outcome, answer = await self._attempt(lane, claim, alert)
@@ -50,13 +50,14 @@ class Courier:
             structlog.get_logger().error("delivery.crashed", delivery=claim.delivery_id, exc_info=error)
             outcome, answer = Outcome(OutcomeClass.OURS, f"unexpected {type(error).__name__}"), None
         result = self._result(lane, claim, outcome, answer, probing=probing, started_us=started_us)
-        health = lane.settle(claim, outcome)
+        change = lane.settle(claim, None if answer is None else outcome)
         recorded = await self._record(result)
         if not recorded.applied:
             self._observer.lease_lost(claim)
-            return
-        self._observer.attempt_ended(claim, result, outcome)
-        await lane.remember(health)
+        else:
+            self._observer.attempt_ended(claim, result, outcome)
+        if change:
+            await lane.remember(change)
         if recorded.promoted:
             lane.wake()
         if result.state is State.PENDING:
@@ -113,9 +114,9 @@ class Courier:
             reason=mask(outcome.reason, secrets),
             status=outcome.status,
             hint_s=outcome.hint_s,
-            headers=_kept(answer),
-            excerpt=mask(_excerpt(answer), secrets),
-            reference=outcome.reference,
+            headers={name: mask(value, secrets) for name, value in _kept(answer).items()},
+            excerpt=excerpt(answer, secrets),
+            reference=mask(outcome.reference, secrets),
             revision=self._revision,
         )
         return Result(
@@ -153,11 +154,13 @@ def _kept(answer: Answer | None) -> Mapping[str, str]:
     }
 
 
-def _excerpt(answer: Answer | None) -> str:
+def excerpt(answer: Answer | None, secrets: Sequence[str]) -> str:
+    """The beginning of what was answered, secrets masked: before it is cut, or half a secret would be left."""
     match answer:
         case HttpAnswer():
-            return answer.body[:EXCERPT_BYTES].decode("utf-8", "replace")
+            text = answer.body.decode("utf-8", "replace")
         case MailAnswer():
-            return answer.text[:EXCERPT_BYTES]
+            text = answer.text
         case _:
             return ""
+    return mask(text, secrets)[:_EXCERPT_CHARACTERS]

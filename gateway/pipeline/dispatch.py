@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 
 import structlog
 
 from gateway.domain.alert import Alert
-from gateway.domain.breaker import restarted
 from gateway.domain.delivery import Claim, RouteState
+from gateway.pipeline.alarm import Timer, on_loop
 from gateway.pipeline.attempt import Courier
 from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.health import Health
 from gateway.pipeline.lane import Lane
 from gateway.ports import Clock, Observer, Store
 
@@ -22,10 +24,17 @@ class Dispatcher:
     """`lanes` are by route name. `start` before the first alert, `stop` once."""
 
     def __init__(
-        self, routes: Sequence[ConfiguredRoute], *, store: Store, courier: Courier, clock: Clock, observer: Observer
+        self,
+        routes: Sequence[ConfiguredRoute],
+        *,
+        store: Store,
+        courier: Courier,
+        clock: Clock,
+        observer: Observer,
+        timer: Timer = on_loop,
     ) -> None:
         self._routes, self._store, self._courier = routes, store, courier
-        self._clock, self._observer = clock, observer
+        self._clock, self._observer, self._timer = clock, observer, timer
         self._under_way: dict[asyncio.Task[None], Claim] = {}
         self._pumps: set[asyncio.Task[None]] = set()
         self.lanes: Mapping[str, Lane] = {}
@@ -34,7 +43,7 @@ class Dispatcher:
 
     async def start(self) -> None:
         states = await self._store.route_states()
-        self.lanes = {route.name: self._lane(route, states.get(route.name)) for route in self._routes}
+        self.lanes = {route.name: await self._lane(route, states.get(route.name)) for route in self._routes}
         for name, due_us in (await self._store.next_due(tuple(self.lanes))).items():
             self.lanes[name].wake_in(due_us / _SECOND_US)
         for lane in self.lanes.values():
@@ -60,25 +69,32 @@ class Dispatcher:
         """Claim nothing more, let what is under way finish within the grace time, give the rest back untried."""
         for lane in self.lanes.values():
             lane.stop()
-        if self._pumps:
-            await asyncio.wait(self._pumps, timeout=grace_s)
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=grace_s)
-        left = dict(self._under_way)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self._finish()
+        left = {task: claim for task, claim in self._under_way.items() if not task.done()}
         for task in left:
             task.cancel()
         if left:
             await asyncio.wait(left)
             await self._store.release(tuple(left.values()))
 
-    def _lane(self, route: ConfiguredRoute, stored: RouteState | None) -> Lane:
-        state = restarted(stored or RouteState(route.name), self._clock.now_us())
+    async def _finish(self) -> None:
+        for lane in self.lanes.values():
+            await lane.unreserved()
+        while running := {*self._pumps, *self._under_way}:
+            await asyncio.wait(running)
+
+    async def _lane(self, route: ConfiguredRoute, stored: RouteState | None) -> Lane:
+        before = stored or RouteState(route.name)
+        health = Health(before, store=self._store, clock=self._clock, observer=self._observer)
+        await health.restart(enabled=route.policy.enabled)
         return Lane(
             route,
-            state,
+            health,
             store=self._store,
             clock=self._clock,
-            observer=self._observer,
+            timer=self._timer,
             start=self._attempt,
             spawn=self._pump,
         )
@@ -86,7 +102,7 @@ class Dispatcher:
     def _attempt(self, lane: Lane, claim: Claim, alert: Alert | None) -> None:
         task = asyncio.get_running_loop().create_task(self._deliver(lane, claim, alert))
         self._under_way[task] = claim
-        task.add_done_callback(self._under_way.pop)
+        task.add_done_callback(self._attempted)
 
     async def _deliver(self, lane: Lane, claim: Claim, alert: Alert | None) -> None:
         try:
@@ -94,7 +110,18 @@ class Dispatcher:
         finally:
             lane.ended(claim)
 
+    def _attempted(self, task: asyncio.Task[None]) -> None:
+        claim = self._under_way.pop(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Its result is not on disk. The lease runs out, and another attempt is made.
+            structlog.get_logger().error("delivery.crashed", delivery=claim.delivery_id, exc_info=error)
+
     def _pump(self, pump: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(pump)
         self._pumps.add(task)
-        task.add_done_callback(self._pumps.discard)
+        task.add_done_callback(self._pumped)
+
+    def _pumped(self, task: asyncio.Task[None]) -> None:
+        self._pumps.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            structlog.get_logger().error("route.stumbled", exc_info=error)

@@ -9,14 +9,12 @@ from datetime import UTC, datetime
 from gateway import samples
 from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import JSON, Alert
-from gateway.domain.message import Answer, HttpAnswer, MailAnswer
 from gateway.domain.optix import parse
 from gateway.domain.outcome import OutcomeClass
+from gateway.pipeline.attempt import excerpt
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.mask import mask, shown
 from gateway.ports import Transport
-
-_EXCERPT_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +54,6 @@ async def try_route(route: ConfiguredRoute, transport: Transport, now_us: int) -
         outcome=outcome.kind,
         reason=mask(outcome.reason, secrets),
         status=outcome.status,
-        answer=mask(_said(answer), secrets),
+        answer=excerpt(answer, secrets),
         request=shown(message, secrets),
     )
-
-
-def _said(answer: Answer) -> str:
-    match answer:
-        case HttpAnswer():
-            return answer.body[:_EXCERPT_BYTES].decode("utf-8", "replace")
-        case MailAnswer():
-            return answer.text
-        case _:
-            return ""

@@ -28,7 +28,7 @@ UPDATE delivery SET state = 1, token = token + 1, attempts = attempts + 1, claim
 """
 TAKEN = """
 SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, a.received_us, d.due_us, d.claimed_us, d.first_us,
-       d.attempts, d.shrink, d.progress
+       d.attempts, d.shrink, d.progress, d.fresh
 FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert = d.alert WHERE d.id = ?
 """
 RECORD = """
@@ -109,7 +109,7 @@ class Hurry:
 
 def _taken(book: Book, row: int) -> Claim:
     found = book.db.execute(TAKEN, (row,)).fetchone()
-    token, alert, route, source, body, received, due, claimed, first, attempts, shrink, progress = found[1:]
+    token, alert, route, source, body, received, due, claimed, first, attempts, shrink, progress, fresh = found[1:]
     return Claim(
         row=row,
         token=token,
@@ -126,6 +126,7 @@ def _taken(book: Book, row: int) -> Claim:
         try_number=token,
         shrink=bool(shrink),
         progress=progress,
+        fresh=bool(fresh),
     )
 
 

@@ -122,6 +122,19 @@ def test_a_restart_probes_what_an_outcome_had_stopped(before: RouteState, status
         assert after.probe_at_us == 99
 
 
+def test_a_route_that_was_switched_off_recovers_when_it_is_enabled_again() -> None:
+    off = restarted(START, 5, enabled=False)
+    assert (off.status, off.cause) == (RouteStatus.RUNNING, "disabled")
+    assert restarted(off, 6, enabled=False) == off
+    on = restarted(off, 99)
+    assert (on.status, on.cause, on.recovered_us) == (RouteStatus.RUNNING, "", 99)
+
+
+def test_an_operators_pause_stays_while_the_route_is_switched_off() -> None:
+    off = restarted(paused(START, "paused by ada", 5), 6, enabled=False)
+    assert (off.status, off.cause) == (RouteStatus.PAUSED, "operator")
+
+
 def test_recovery_forgets_why_it_was_stopped() -> None:
     state = recovered(failing(1, 2, 3, 4, 12), 50)
     assert (state.cause, state.reason, state.failures) == ("", "", 0)

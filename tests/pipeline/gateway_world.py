@@ -1,0 +1,411 @@
+"""A whole gateway without sockets: the real store in a file, a scripted receiver, and a clock that moves when told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from gateway.destinations import Context, Destination, DestinationSettings, FormatFault
+from gateway.domain.alert import Alert
+from gateway.domain.authenticate import Source
+from gateway.domain.delivery import Claim, NewAlert, Result, RouteState, State, Stored
+from gateway.domain.filter import Filter
+from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Message, NoAnswer
+from gateway.domain.outcome import Outcome
+from gateway.domain.policy import Backlog, Policy, RetryPolicy
+from gateway.domain.query import AttemptRow, DeliveryRow
+from gateway.domain.route import RouteTable
+from gateway.pipeline.attempt import Courier
+from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.dispatch import Dispatcher
+from gateway.pipeline.housekeeping import Housekeeping
+from gateway.pipeline.intake import Intake, Reply
+from gateway.pipeline.jobs import Jobs
+from gateway.pipeline.lane import Lane
+from gateway.pipeline.operations import Operations
+from gateway.ports import Store
+from gateway.queue.sqlite import SqliteStore, open_sqlite
+
+START_US = 1_700_000_000_000_000
+SECOND_US = 1_000_000
+HOUR_S = 3600.0
+OPTIX = Source("optix", open_to_all=True)
+SECRET = "https://hooks.example.com/services/planted-hook-secret"
+
+OK = HttpAnswer(200, body=b"thanks")
+DOWN = HttpAnswer(503)
+REFUSED = HttpAnswer(401)
+GONE = HttpAnswer(404)
+REJECTED = HttpAnswer(422)
+TOO_LARGE = HttpAnswer(413)
+UNREACHABLE = NoAnswer("connection refused")
+
+_NUMBERS = count(1)
+
+
+class FakeClock:
+    """Time stands still until it is advanced; then every timer that is due rings, in order."""
+
+    def __init__(self) -> None:
+        self.us = START_US
+        self.running_s = 0.0
+        self._timers: list[Timer] = []
+
+    def now_us(self) -> int:
+        return self.us
+
+    def monotonic_s(self) -> float:
+        return self.running_s
+
+    def later(self, seconds: float, ring: Callable[[], None]) -> Timer:
+        timer = Timer(self.running_s + seconds, ring)
+        self._timers.append(timer)
+        return timer
+
+    def ring(self) -> int:
+        """Let every timer ring whose time has come; how many."""
+        due = sorted((t for t in self._timers if t.at_s <= self.running_s + 1e-9), key=lambda t: t.at_s)
+        self._timers = [t for t in self._timers if t not in due and not t.cancelled]
+        for timer in due:
+            if not timer.cancelled:
+                timer.ring()
+        return len(due)
+
+    def move(self, seconds: float) -> None:
+        self.us += round(seconds * SECOND_US)
+        self.running_s += seconds
+
+
+@dataclass(slots=True, eq=False)
+class Timer:
+    at_s: float
+    ring: Callable[[], None]
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class TrialSettings(DestinationSettings):
+    url: SecretStr = SecretStr(SECRET)
+
+
+def _format(alert: Alert, context: Context, settings: TrialSettings) -> HttpRequest:
+    if alert.rule == "UNWORDABLE":
+        raise FormatFault("the template names something that is not there")
+    if alert.rule == "BUG":
+        raise ZeroDivisionError
+    body = b"shrunk" if context.shrink else context.body
+    return HttpRequest(settings.url.get_secret_value(), body, headers=(("id", context.delivery_id),))
+
+
+def trial(backlog: Backlog = "all") -> Destination[TrialSettings]:
+    return Destination("a trial", TrialSettings, _format, "", backlog=backlog, can_shrink=True)
+
+
+def a_route(name: str = "soc", *, filter_: Filter | None = None, **policy: object) -> ConfiguredRoute:
+    """Retries after 10, 100 and 1000 s unless told otherwise."""
+    values: dict[str, object] = {"retry": RetryPolicy((10.0, 100.0, 1000.0), 4000.0), "timeout_s": 5.0} | policy
+    made = Policy(**values)  # type: ignore[arg-type]  # typed where a test writes them
+    destination: Destination[DestinationSettings] = trial(made.backlog)  # type: ignore[assignment]  # as `load` gives it
+    return ConfiguredRoute(name, filter_ or Filter(()), made, "trial", destination, TrialSettings())
+
+
+def a_body(alert_id: str = "", **payload: object) -> bytes:
+    """A new alert each time, of an incident of its own unless `alert_id` is given."""
+    number = next(_NUMBERS)
+    values: dict[str, object] = {
+        "alertId": alert_id or f"alert-{number}",
+        "accountId": "123456789012",
+        "alertType": "Policy",
+        "score": 83,
+        "ruleNumber": "AR-251",
+        "number": number,
+        "lastSeen": "2024-01-02T03:04:05Z",
+    }
+    return json.dumps({"eventType": "ALERT", "payloadData": values | payload}).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message that reached the receiver, and when."""
+
+    at_s: float
+    delivery_id: str
+    body: bytes
+
+
+Script = Callable[[Sent], "Answer | Awaitable[Answer]"]
+
+
+class Receiver:
+    """Answers as `answers` says: one after another, the last for ever; or as a function of what was sent. While `shut`
+    holds messages, none is answered.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._answers: list[Answer] = [OK]
+        self._script: Script | None = None
+        self._open = asyncio.Event()
+        self._open.set()
+        self.sent: list[Sent] = []
+        self.under_way = self.most_under_way = 0
+        self.closed = False
+
+    def answers(self, *answers: Answer) -> None:
+        self._answers, self._script = list(answers), None
+
+    def does(self, script: Script) -> None:
+        self._script = script
+
+    def shut(self) -> None:
+        """Keep every sender waiting from now on."""
+        self._open.clear()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def send(self, message: Message, timeout_s: float) -> Answer:
+        assert isinstance(message, HttpRequest)
+        assert timeout_s > 0
+        assert not self.closed
+        sent = Sent(self._clock.running_s, dict(message.headers).get("id", ""), message.body)
+        self.sent.append(sent)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await self._open.wait()
+            return await self._answer(sent)
+        finally:
+            self.under_way -= 1
+
+    async def _answer(self, sent: Sent) -> Answer:
+        if self._script is None:
+            return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        answer = self._script(sent)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    async def close(self) -> None:
+        self.closed = True
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [sent.body for sent in self.sent]
+
+
+@dataclass(slots=True)
+class Journal:
+    """An observer that remembers."""
+
+    attempts: list[tuple[Claim, Result, Outcome]] = field(default_factory=list)
+    changes: list[tuple[RouteState, RouteState]] = field(default_factory=list)
+    lost: list[Claim] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
+    operated: list[tuple[tuple[str, ...], str, str]] = field(default_factory=list)
+    forgotten: int = 0
+    commits: int = 0
+
+    def webhook_accepted(self, source: str, stored: Stored, alert: NewAlert, body_bytes: int) -> None: ...
+
+    def webhook_refused(self, source: str, status: int, reason: str) -> None: ...
+
+    def attempt_ended(self, claim: Claim, result: Result, outcome: Outcome) -> None:
+        self.attempts.append((claim, result, outcome))
+
+    def lease_lost(self, claim: Claim) -> None:
+        self.lost.append(claim)
+
+    def lease_expired(self, route: str) -> None:
+        self.expired.append(route)
+
+    def route_changed(self, before: RouteState, after: RouteState) -> None:
+        self.changes.append((before, after))
+
+    def deliveries_changed(self, ids: Sequence[str], state: str, by: str) -> None:
+        self.operated.append((tuple(ids), state, by))
+
+    def committed(self, seconds: float, items: int) -> None:  # noqa: ARG002 - the port's names
+        self.commits += 1
+
+    def purged(self, alerts: int) -> None:
+        self.forgotten += alerts
+
+    @property
+    def statuses(self) -> list[str]:
+        """The states that routes came into, one after another."""
+        return [after.status.value for before, after in self.changes if before.status is not after.status]
+
+
+class World:
+    """Routes joined as the wiring joins them. `store` may be dressed up by `wrap` before anything uses it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.receiver = Receiver(self.clock)
+        self.journal = Journal()
+        self.wrap: Callable[[Store], Store] = lambda store: store
+        self.path = folder / "gateway.db"
+        self._sqlite: SqliteStore | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, *routes: ConfiguredRoute) -> None:
+        self.routes = routes or (a_route(),)
+        self._sqlite = await open_sqlite(
+            self.path,
+            clock=self.clock,
+            disk_reserve_bytes=0,
+            on_fatal=_fail,
+            on_commit=self.journal.committed,
+        )
+        self.store = self.wrap(self._sqlite)
+        self.courier = Courier(
+            store=self.store,
+            transport=self.receiver,
+            clock=self.clock,
+            dice=lambda: 0.0,
+            observer=self.journal,
+            revision="r1",
+        )
+        self.dispatcher = Dispatcher(
+            self.routes,
+            store=self.store,
+            courier=self.courier,
+            clock=self.clock,
+            observer=self.journal,
+            timer=self.clock.later,
+        )
+        await self.dispatcher.start()
+        self._join()
+
+    def _join(self) -> None:
+        table = RouteTable([(route.name, route.filter) for route in self.routes])
+        self.intake = Intake(
+            self.routes,
+            table,
+            dispatcher=self.dispatcher,
+            store=self.store,
+            clock=self.clock,
+            observer=self.journal,
+            revision="r1",
+        )
+        self.jobs = Jobs(self.store, self.dispatcher, self.journal)
+        self.housekeeping = Housekeeping(
+            self.store, self.dispatcher, self.clock, self.journal, retention_us=int(24 * HOUR_S) * SECOND_US
+        )
+        self.operations = Operations(
+            self.routes,
+            table,
+            store=self.store,
+            dispatcher=self.dispatcher,
+            intake=self.intake,
+            jobs=self.jobs,
+            housekeeping=self.housekeeping,
+            transport=self.receiver,
+            clock=self.clock,
+            observer=self.journal,
+        )
+
+    def run_jobs(self) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(self.jobs.run()))
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """In good order, as a gateway ends."""
+        self.intake.accepting = False
+        await self._end_tasks()
+        await self.dispatcher.stop(grace_s)
+        await self._close()
+
+    async def crash(self) -> None:
+        """End without a word to the store: what is under way stays `sending` on disk."""
+        await self._end_tasks()
+        for lane in self.dispatcher.lanes.values():
+            lane.stop()
+        tasks = [*self.dispatcher._pumps, *self.dispatcher._under_way]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._close()
+
+    async def restart(self, *routes: ConfiguredRoute) -> None:
+        await self.stop()
+        await self.start(*(routes or self.routes))
+
+    async def close(self) -> None:
+        if self._sqlite is not None:
+            await self.crash()
+
+    async def _end_tasks(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _close(self) -> None:
+        store, self._sqlite = self._sqlite, None
+        if store is not None:
+            await store.close()
+
+    async def receive(self, body: bytes | None = None) -> Reply:
+        return await self.intake.receive(OPTIX, body or a_body())
+
+    async def alert(self, alert_id: str = "", **payload: object) -> str:
+        """Take in a new alert; the gateway's id of it."""
+        return (await self.intake.receive(OPTIX, a_body(alert_id, **payload))).id  # type: ignore[union-attr]
+
+    async def settled(self) -> None:
+        """Nothing happens any more until the receiver answers, the clock moves, or something comes in."""
+        quiet = 0
+        async with asyncio.timeout(10):
+            while quiet < 3:
+                before = self._activity()
+                await self.store.ping()  # everything asked of the store before is done then
+                quiet = quiet + 1 if before == self._activity() and not self.dispatcher._pumps else 0
+
+    def _activity(self) -> tuple[int, ...]:
+        receiver, journal = self.receiver, self.journal
+        counts = (len(receiver.sent), receiver.under_way, len(journal.attempts), len(journal.changes))
+        return (*counts, self.clock.ring(), len(self.dispatcher._under_way))
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time go by, from timer to timer, with everything settled in between."""
+        await self.settled()
+        end_s = self.clock.running_s + seconds
+        while self.clock.running_s < end_s:
+            step_s = end_s - self.clock.running_s
+            for timer in self.clock._timers:
+                if not timer.cancelled:
+                    step_s = min(step_s, max(timer.at_s - self.clock.running_s, 0.001))
+            self.clock.move(step_s)
+            await self.settled()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not holds():  # noqa: ASYNC110 - any condition may be asked for
+                await asyncio.sleep(0.001)
+
+    def lane(self, route: str = "soc") -> Lane:
+        return self.dispatcher.lanes[route]
+
+    async def row(self, alert: str, route: str = "soc") -> DeliveryRow:
+        return (await self.found(alert, route))[0]
+
+    async def found(self, alert: str, route: str = "soc") -> tuple[DeliveryRow, tuple[AttemptRow, ...]]:
+        found = await self.operations.delivery(f"{alert}.{route}")
+        assert found is not None
+        return found
+
+    async def state(self, alert: str, route: str = "soc") -> State:
+        return (await self.row(alert, route)).state
+
+
+def _fail(reason: str) -> None:
+    raise AssertionError(reason)
