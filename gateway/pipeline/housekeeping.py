@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from gateway.pipeline.dispatch import Dispatcher
@@ -15,7 +16,6 @@ _LEASES_S = 30.0
 _PURGE_S = 60.0
 _PURGE_SLICE = 500
 _PURGE_PAUSE_S = 0.05
-_SECOND_US = 1_000_000
 
 
 class Housekeeping:
@@ -27,6 +27,7 @@ class Housekeeping:
         self._store, self._dispatcher, self._clock, self._observer = store, dispatcher, clock, observer
         self._retention_us = retention_us
         self._beat_s = clock.monotonic_s()
+        self._refused_s = float("-inf")
 
     @property
     def is_alive(self) -> bool:
@@ -35,36 +36,38 @@ class Housekeeping:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._beat())
-            tasks.create_task(self._take_back())
-            tasks.create_task(self._forget())
+            for every_s, work in ((HEARTBEAT_S, self.beat), (_LEASES_S, self.take_back), (_PURGE_S, self.forget)):
+                tasks.create_task(_repeat(work, every_s))
 
-    async def _beat(self) -> None:
-        while True:
-            with suppress(StoreUnavailable):
-                await self._store.ping()
-            self._beat_s = self._clock.monotonic_s()
-            await asyncio.sleep(HEARTBEAT_S)
+    async def beat(self) -> None:
+        try:
+            await self._store.ping()
+        except StoreUnavailable:
+            self._refused_s = self._clock.monotonic_s()
+        self._beat_s = self._clock.monotonic_s()
 
-    async def _take_back(self) -> None:
-        while True:
-            await asyncio.sleep(_LEASES_S)
-            with suppress(StoreUnavailable):
-                routes = await self._store.expire_leases()
-                for route in routes:
-                    self._observer.lease_expired(route)
-                self._dispatcher.wake(routes)
+    async def take_back(self) -> None:
+        """Not soon after the store was out of reach: results that had to wait for it go first, or what was delivered
+        would be sent again.
+        """
+        if self._clock.monotonic_s() - self._refused_s < _LEASES_S:
+            return
+        routes = await self._store.expire_leases()
+        for route in routes:
+            self._observer.lease_expired(route)
+        self._dispatcher.wake(routes)
 
-    async def _forget(self) -> None:
-        while True:
-            await asyncio.sleep(_PURGE_S)
-            with suppress(StoreUnavailable):
-                await self._purge()
-
-    async def _purge(self) -> None:
+    async def forget(self) -> None:
         gone = 0
         while went := await self._store.purge(self._clock.now_us() - self._retention_us, limit=_PURGE_SLICE):
             gone += went
             await asyncio.sleep(_PURGE_PAUSE_S)
         if gone:
             self._observer.purged(gone)
+
+
+async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        with suppress(StoreUnavailable):
+            await work()

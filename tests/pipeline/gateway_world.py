@@ -139,6 +139,7 @@ class Sent:
     at_s: float
     delivery_id: str
     body: bytes
+    timeout_s: float
 
 
 Script = Callable[[Sent], "Answer | Awaitable[Answer]"]
@@ -174,9 +175,8 @@ class Receiver:
 
     async def send(self, message: Message, timeout_s: float) -> Answer:
         assert isinstance(message, HttpRequest)
-        assert timeout_s > 0
         assert not self.closed
-        sent = Sent(self._clock.running_s, dict(message.headers).get("id", ""), message.body)
+        sent = Sent(self._clock.running_s, dict(message.headers).get("id", ""), message.body, timeout_s)
         self.sent.append(sent)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
