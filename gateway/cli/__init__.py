@@ -1,5 +1,5 @@
 """The door for people at a shell. Each command is a file here; what it needs is imported when it runs, so that none
-pays for another.
+pays for another, and `--help` for nothing.
 """
 
 from __future__ import annotations

@@ -9,10 +9,11 @@ from gateway.cli import check, deliveries, demo, destinations, explain, health, 
 
 app = typer.Typer(
     name="optix-gateway",
-    help="Cloud Optix alerts in, durably, and out to every system a security team uses.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -24,17 +25,24 @@ def _version(*, asked: bool) -> None:
 
 @app.callback()
 def _main(
-    *, version: Annotated[bool, typer.Option("--version", callback=lambda v: _version(asked=v), is_eager=True)] = False
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=lambda v: _version(asked=v), is_eager=True, help="Print the version."),
+    ] = False,
 ) -> None:
-    """Cloud Optix alerts in, durably, and out to every system a security team uses."""
+    """Sophos Cloud Optix alerts in, durably, and out to the systems that a security team uses.
+
+    Settings come from the process environment, before that of --env-file files.
+    """
 
 
+app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(check.check)
 app.command()(explain.explain)
 app.command()(send.send)
 app.command()(test.test)
 app.command()(destinations.destinations)
-app.add_typer(deliveries.app, name="deliveries", help="What is on its way, what arrived, what did not, and why.")
-app.command()(demo.demo)
+app.add_typer(deliveries.app, name="deliveries", help="See what arrived and what did not; send again or give up.")
 app.command()(health.health)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import typer
 
 from gateway.cli.output import fail
 from gateway.domain.alert import JSON
-from gateway.settings.gateway import Address, GatewaySettings
+from gateway.domain.text import cut, one_line
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
+
+    from gateway.settings.gateway import Address, GatewaySettings
 
 TIMEOUT_S = 30.0
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_SHOWN = 200
 
-Url = Annotated[str | None, typer.Option("--url", help="Where the gateway is, if not where the settings say.")]
+Url = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL", help="Where the gateway is, if not where the settings say: http://host:port"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +41,75 @@ class Reply:
     def ok(self) -> bool:
         return 200 <= self.status < 300
 
+    @property
+    def excerpt(self) -> str:
+        return cut(one_line(self.text), _SHOWN)
 
-def reachable(address: Address, *, tls: bool = False) -> str:
+
+def reachable(address: Address, setting: str, *, tls: bool = False) -> str:
     """The URL by which this machine reaches a listener: one on all addresses is on loopback too."""
+    if not address.port:
+        raise fail(f"{setting} lets the system choose a port.", "Say with --url which one it chose.")
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104 - compared, not bound
-    return f"{'https' if tls else 'http'}://{Address(host, address.port)}"
+    return f"{'https' if tls else 'http'}://{address._replace(host=host)}"
 
 
-def call(method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Reply:
+def call(method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Reply:
     """One request; a typer.Exit with a remedy when nobody answers."""
-    parts = urlsplit(url)
-    where = f"{parts.scheme}://{parts.hostname}:{parts.port or ''}"
-    connection = _connection(parts.scheme, parts.hostname or "", parts.port)
+    from http.client import HTTPException  # noqa: PLC0415 - `--help` needs none of it
+
+    parts = _parts(url)
+    where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    connection = _connection(parts)
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     try:
-        connection.request(method, path, body=body or None, headers=dict(headers or {}))
+        connection.request(method, path, body=body, headers=dict(headers or {}))
         answer = connection.getresponse()
-        text = answer.read().decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException) as error:
-        raise fail(
-            f"No gateway answers at {where}: {error}.", "Is it running (optix-gateway serve)? See --url."
-        ) from None
+        status, text = answer.status, answer.read().decode("utf-8", "replace")
+    except (OSError, HTTPException) as error:
+        remedy = "Is it running (optix-gateway serve), with these settings? --url names another place."
+        raise fail(f"No gateway answers at {where}: {_why(error)}.", remedy) from None
     finally:
         connection.close()
+    return Reply(status, _json(text), text)
+
+
+def _parts(url: str) -> SplitResult:
     try:
-        return Reply(answer.status, json.loads(text), text)
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return parts
     except ValueError:
-        return Reply(answer.status, None, text)
+        pass
+    raise fail("--url is not a URL.", "Write it as in http://127.0.0.1:8081.", code=2)
 
 
-def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-    if scheme != "https":
-        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+def _why(error: Exception) -> str:
+    said = error.strerror if isinstance(error, OSError) else None
+    return one_line(said or str(error) or type(error).__name__).lower()
+
+
+def _json(text: str) -> JSON:
+    try:
+        found: JSON = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def _connection(parts: SplitResult) -> HTTPConnection:
+    from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415
+
+    host = parts.hostname or ""
+    if parts.scheme != "https":
+        return HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+    import ssl  # noqa: PLC0415
+
     context = ssl.create_default_context()
-    if host in ("127.0.0.1", "::1", "localhost"):
+    if host in _LOOPBACK:
         # The certificate names the public address; on the way to ourselves there is nobody to mistake us for.
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
+    return HTTPSConnection(host, parts.port, timeout=TIMEOUT_S, context=context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +121,62 @@ class Ops:
 
     @classmethod
     def of(cls, settings: GatewaySettings, url: str | None) -> Ops:
-        if url is None and settings.ops_listen is None:
-            raise fail("GATEWAY_OPS_LISTEN is empty, so there is no ops API to ask.", "Set it, or give --url.", code=2)
-        found = url or reachable(settings.ops_listen or Address("127.0.0.1", 8081))
         token = settings.ops_token.get_secret_value() if settings.ops_token else ""
-        return cls(found.rstrip("/"), {"Authorization": f"Bearer {token}"} if token else {})
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if url:
+            return cls(url.rstrip("/"), headers)
+        if settings.ops_listen is None:
+            raise fail("GATEWAY_OPS_LISTEN is empty, so there is no ops API to ask.", "Set it, or give --url.", code=2)
+        return cls(reachable(settings.ops_listen, "GATEWAY_OPS_LISTEN"), headers)
 
-    def get(self, path: str, query: Mapping[str, object] | None = None) -> JSON:
-        asked = urlencode([(key, value) for key, value in (query or {}).items() if value not in (None, "")])
-        return self._ask("GET", f"{path}?{asked}" if asked else path)
+    def get(self, *path: str, query: Mapping[str, str] | None = None) -> Mapping[str, JSON]:
+        return answered(self.ask("GET", *path, query=query))
 
-    def post(self, path: str, body: JSON = None) -> JSON:
-        return self._ask("POST", path, json.dumps(body if body is not None else {}).encode())
+    def post(self, *path: str, body: Mapping[str, JSON] | None = None) -> Mapping[str, JSON]:
+        return answered(self.ask("POST", *path, body=body))
 
-    def _ask(self, method: str, path: str, body: bytes = b"") -> JSON:
-        headers = {**self.headers, "Content-Type": "application/json"} if body else self.headers
-        reply = call(method, f"{self.url}/api/v1/{path}", headers=headers, body=body)
-        if reply.ok:
-            return reply.body
-        said = reply.body if isinstance(reply.body, dict) else {}
-        raise fail(f"{reply.status}: {said.get('error', reply.text[:200])}", str(said.get("hint") or ""))
+    def ask(
+        self,
+        method: str,
+        *path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, JSON] | None = None,
+    ) -> Reply:
+        """`path`: its parts below the API's root, as they are."""
+        url = f"{self.url}/api/v1/{'/'.join(quote(part, safe='') for part in path)}"
+        url += f"?{urlencode(query)}" if query else ""
+        content = None if method == "GET" else json.dumps(body or {}).encode()
+        typed = {"Content-Type": "application/json"} if content else {}
+        return call(method, url, headers={**self.headers, **typed}, body=content)
+
+
+def answered(reply: Reply) -> Mapping[str, JSON]:
+    """The object that a gateway answered with; a typer.Exit that says what is wrong otherwise."""
+    if reply.ok and isinstance(reply.body, dict):
+        return reply.body
+    raise fail(*why_refused(reply))
+
+
+def why_refused(reply: Reply) -> tuple[str, str]:
+    """What the gateway said against it, and what to do."""
+    said = reply.body if isinstance(reply.body, dict) else {}
+    if "error" not in said:
+        return f"What answers there is not the ops API of a gateway: {reply.status} {reply.excerpt}", "See --url."
+    if reply.status == 401:
+        return "The ops token is missing or wrong.", "Set GATEWAY_OPS_TOKEN to that of the running gateway."
+    error, hint = str(said["error"]), str(said.get("hint") or "")
+    if reply.status == 404:
+        hint = "optix-gateway deliveries list shows them."
+    return f"{sentence(error)}", sentence(hint)
+
+
+def sentence(text: str) -> str:
+    """`there is no such delivery` -> `There is no such delivery.`"""
+    text = one_line(text)
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}" if text else ""
+
+
+def rows_of(answer: Mapping[str, JSON], name: str) -> list[dict[str, JSON]]:
+    """The list of objects that stands under a name."""
+    found = answer.get(name)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []

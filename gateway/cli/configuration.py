@@ -1,29 +1,50 @@
+"""Reads the settings for a command; whatever is wrong with them is said on standard error, with exit code 2."""
+
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from gateway.cli.output import line
-from gateway.settings.configuration import Configuration, read_configuration
-from gateway.settings.mistakes import ConfigurationMistakes
+from gateway.cli.output import counted, line
+
+if TYPE_CHECKING:
+    from gateway.settings.configuration import Configuration
+    from gateway.settings.gateway import GatewaySettings
+
+T = TypeVar("T")
 
 EnvFiles = Annotated[
     list[Path] | None,
-    typer.Option("--env-file", help="A file of settings; may be given several times, the last one wins."),
+    typer.Option("--env-file", metavar="FILE", help="Settings; may be given several times, the last one wins."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def load(env_files: list[Path] | None, *, need_sources: bool = True) -> Configuration:
-    """The configuration; every mistake in it on standard error and exit code 2 otherwise."""
+    """Everything: settings, sources and routes."""
+    from gateway.settings.configuration import read_configuration  # noqa: PLC0415 - `--help` needs none of it
+
+    return _or_exit(lambda: read_configuration(os.environ, env_files or (), need_sources=need_sources))
+
+
+def load_settings(env_files: list[Path] | None) -> GatewaySettings:
+    """For those who talk to a running gateway: a mistake in a route, or a secret they may not read, is not theirs."""
+    from gateway.settings.serving import read_settings  # noqa: PLC0415
+
+    return _or_exit(lambda: read_settings(os.environ, env_files or ()))
+
+
+def _or_exit(read: Callable[[], T]) -> T:
+    from gateway.settings.mistakes import ConfigurationMistakes  # noqa: PLC0415
+
     try:
-        return read_configuration(os.environ, env_files or (), need_sources=need_sources)
-    except ConfigurationMistakes as mistakes:
-        for mistake in mistakes.mistakes:
+        return read()
+    except ConfigurationMistakes as found:
+        for mistake in found.mistakes:
             line(str(mistake), error=True)
-        count = len(mistakes.mistakes)
-        line(f"{count} mistake{'s' if count > 1 else ''} in the configuration; nothing was started.", error=True)
+        line(f"{counted(len(found.mistakes), 'mistake')} in the configuration.", error=True)
         raise typer.Exit(2) from None

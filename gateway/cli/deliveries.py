@@ -1,84 +1,120 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeAlias
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from gateway.cli.client import Ops, Url
-from gateway.cli.configuration import AsJson, EnvFiles, load
-from gateway.cli.output import as_json, fail, line, table
+from gateway.cli.client import Ops, Url, rows_of, why_refused
+from gateway.cli.configuration import AsJson, EnvFiles, load_settings
+from gateway.cli.output import as_json, counted, fail, heading, line, table
 from gateway.domain.alert import JSON
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-State = Annotated[str | None, typer.Option(help="pending, sending, delivered, dead, parked, superseded, cancelled.")]
-Route = Annotated[str | None, typer.Option(help="The route's name.")]
-Environment = Annotated[str | None, typer.Option(help="The alert's environment.")]
-Severity = Annotated[str | None, typer.Option(help="critical, high, medium, low or unknown.")]
-AlertType = Annotated[str | None, typer.Option("--type", help="The alert's type.")]
-Rule = Annotated[str | None, typer.Option(help="The rule it is about, as AR-251.")]
+States = Annotated[
+    list[str] | None,
+    typer.Option("--state", help="pending, sending, delivered, dead, parked, superseded, cancelled; may be repeated."),
+]
+Routes = Annotated[list[str] | None, typer.Option("--route", help="Name of a route; may be repeated.")]
 AlertId = Annotated[str | None, typer.Option("--alert", help="The gateway's id of an alert.")]
-Since = Annotated[str | None, typer.Option(help="Received since: 2026-11-24T08:00:00Z, or 2h for two hours ago.")]
-Until = Annotated[str | None, typer.Option(help="Received before; the same forms.")]
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Delivery ids, as `list` shows them.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without it a filter only says how many it would change.")]
+Environment = Annotated[str | None, typer.Option("--environment", help="The alert's environment.")]
+Severity = Annotated[str | None, typer.Option("--severity", help="critical, high, medium, low or unknown.")]
+AlertType = Annotated[str | None, typer.Option("--type", help="The alert's type.")]
+Rule = Annotated[str | None, typer.Option("--rule", help="The rule it is about, as in AR-251.")]
+Since = Annotated[str | None, typer.Option("--since", help="Received since 2026-11-24T08:00:00Z, or 2h ago: 2h.")]
+Until = Annotated[str | None, typer.Option("--until", help="Received before that; the same forms.")]
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="ID...", show_default=False, help="Deliveries, as `list` shows them.")
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without it a filter only counts what it selects.")]
 
-Row: TypeAlias = dict[str, Any]
+_COLUMNS = ("id", "state", "attempts", "created_at", "due_at", "severity", "summary", "reason")
+_WATCHED_FOR_S, _LOOK_EVERY_S = 5.0, 0.1
+_DONE = {"replay": ("be sent again", "will be sent again"), "cancel": ("be cancelled", "cancelled")}
+_MANY = {"replay": "replays", "cancel": "cancellations"}
 
 
-def _ops(env_file: list[Any] | None, url: str | None) -> Ops:
-    return Ops.of(load(env_file, need_sources=False).gateway, url)
+def _ops(env_file: list[Path] | None, url: str | None) -> Ops:
+    return Ops.of(load_settings(env_file), url)
+
+
+def _given(**words: str | list[str] | None) -> dict[str, str]:
+    """What is set of a filter, in the words of the API: lists with commas."""
+    joined = {name: ",".join(value) if isinstance(value, list) else value for name, value in words.items()}
+    return {name: value for name, value in joined.items() if value}
 
 
 @app.command("list")
 def list_(
     *,
-    state: State = None,
-    route: Route = None,
+    state: States = None,
+    route: Routes = None,
+    alert: AlertId = None,
     environment: Environment = None,
     severity: Severity = None,
     alert_type: AlertType = None,
     rule: Rule = None,
-    alert: AlertId = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="How many.")] = 50,
+    cursor: Annotated[
+        str | None, typer.Option("--cursor", help="Go on after a former list: `next` of its JSON.")
+    ] = None,
     env_file: EnvFiles = None,
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """Deliveries, youngest first."""
-    query = {"state": state, "route": route, "environment": environment, "severity": severity, "type": alert_type}
-    query |= {"rule": rule, "alert": alert, "since": since, "until": until}
-    found = _ops(env_file, url).get("deliveries", {**query, "limit": limit})
+    """List deliveries, youngest first."""
+    asked = _given(state=state, route=route, alert=alert, environment=environment, severity=severity)
+    asked |= _given(type=alert_type, rule=rule, since=since, until=until, cursor=cursor)
+    found = _ops(env_file, url).get("deliveries", query={**asked, "limit": str(limit)})
     if json_:
-        as_json(found)
+        as_json(dict(found))
         return
-    rows: list[Row] = found["deliveries"] if isinstance(found, dict) else []  # type: ignore[assignment] # our own API
-    columns = ("id", "state", "attempts", "due_at", "severity", "summary", "reason")
-    table(columns, [[_cell(row.get(column)) for column in columns] for row in rows])
+    rows = rows_of(found, "deliveries")
+    table(_COLUMNS, [[_cell(row.get(column)) for column in _COLUMNS] for row in rows], one_line_each=True)
+    if found.get("next"):
+        line(f"There are more: --limit, or --cursor {found['next']}", error=True)
+    elif not rows:
+        line("There are none.", error=True)
 
 
 @app.command()
 def show(
-    delivery_id: Annotated[str, typer.Argument(metavar="ID")],
+    delivery_id: Annotated[str, typer.Argument(metavar="ID", help="A delivery, as `list` shows it.")],
     *,
     env_file: EnvFiles = None,
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """One delivery with every attempt."""
-    found = _ops(env_file, url).get(f"deliveries/{delivery_id}")
-    if json_ or not isinstance(found, dict):
-        as_json(found)
+    """Show one delivery with every attempt and what the receiver said."""
+    found = _ops(env_file, url).get("deliveries", delivery_id)
+    if json_:
+        as_json(dict(found))
         return
-    attempts: list[Row] = found.pop("attempts", [])  # type: ignore[assignment] # our own API
     for key, value in found.items():
-        line(f"{key:12} {_cell(value)}")
-    line()
-    columns = ("number", "started_at", "outcome", "status", "reason")
-    table(columns, [[_cell(attempt.get(column)) for column in columns] for attempt in attempts])
+        if key != "attempts":
+            line(f"{key:12} {_cell(value)}".rstrip())
+    for attempt in rows_of(found, "attempts"):
+        _print_attempt(attempt)
+
+
+def _print_attempt(attempt: Mapping[str, JSON]) -> None:
+    status = attempt.get("status")
+    said = f"{attempt.get('outcome')}: {attempt.get('reason')}" if attempt.get("reason") else attempt.get("outcome")
+    heading(f"\nattempt {attempt.get('number')} at {attempt.get('started_at')}: {said}")
+    if status is not None:
+        line(f"    status   {status}")
+    if (hint_s := attempt.get("hint_s")) is not None:
+        line(f"    asked    to wait {hint_s} s")
+    if reference := attempt.get("reference"):
+        line(f"    stored   as {reference}")
+    line(f"    ended    {attempt.get('ended_at')}")
+    for text in str(attempt.get("excerpt") or "").splitlines():
+        line(f"    | {text}")
 
 
 def _cell(value: object) -> str:
@@ -89,8 +125,9 @@ def _cell(value: object) -> str:
 def replay(
     ids: Ids = None,
     *,
-    state: State = None,
-    route: Route = None,
+    state: States = None,
+    route: Routes = None,
+    alert: AlertId = None,
     environment: Environment = None,
     severity: Severity = None,
     alert_type: AlertType = None,
@@ -102,18 +139,19 @@ def replay(
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """Send again: these ids, or everything a filter selects (which is counted first; --yes does it)."""
-    chosen = {"state": state, "route": route, "environment": environment, "severity": severity}
-    chosen |= {"alert_type": alert_type, "rule": rule, "since": since, "until": until}
-    _change("replays", "replay", ids, chosen, _ops(env_file, url), yes=yes, json_=json_)
+    """Send again: these ids, or all that a filter selects, which --yes has to confirm."""
+    chosen = _given(state=state, route=route, alert=alert, environment=environment, severity=severity)
+    chosen |= _given(type=alert_type, rule=rule, since=since, until=until)
+    _change("replay", ids or [], chosen, lambda: _ops(env_file, url), yes=yes, json_=json_)
 
 
 @app.command()
 def cancel(
     ids: Ids = None,
     *,
-    state: State = None,
-    route: Route = None,
+    state: States = None,
+    route: Routes = None,
+    alert: AlertId = None,
     environment: Environment = None,
     severity: Severity = None,
     alert_type: AlertType = None,
@@ -125,42 +163,63 @@ def cancel(
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """Give up: these ids, or everything a filter selects (which is counted first; --yes does it)."""
-    chosen = {"state": state, "route": route, "environment": environment, "severity": severity}
-    chosen |= {"alert_type": alert_type, "rule": rule, "since": since, "until": until}
-    _change("cancellations", "cancel", ids, chosen, _ops(env_file, url), yes=yes, json_=json_)
+    """Give up: these ids, or all that a filter selects, which --yes has to confirm."""
+    chosen = _given(state=state, route=route, alert=alert, environment=environment, severity=severity)
+    chosen |= _given(type=alert_type, rule=rule, since=since, until=until)
+    _change("cancel", ids or [], chosen, lambda: _ops(env_file, url), yes=yes, json_=json_)
 
 
 def _change(
-    path: str,
-    verb: str,
-    ids: list[str] | None,
-    chosen: Mapping[str, str | None],
-    ops: Ops,
-    *,
-    yes: bool,
-    json_: bool,
+    verb: str, ids: list[str], chosen: Mapping[str, str], ops: Callable[[], Ops], *, yes: bool, json_: bool
 ) -> None:
-    selected: dict[str, JSON] = {key: value for key, value in chosen.items() if value}
-    if bool(ids) == bool(selected):
-        raise fail(f"Say what to {verb}: delivery ids, or a filter such as --route soc --state dead, not both.", code=2)
+    if bool(ids) == bool(chosen):
+        raise fail(f"Say what to {verb}: ids, or a filter such as --route soc --state dead, and not both.", code=2)
     if ids:
-        _change_each(verb, ids, ops, json_=json_)
-        return
-    answer = ops.post(path, {"filter": selected, "dry_run": not yes})
-    if json_ or not isinstance(answer, dict):
-        as_json(answer)
+        _change_each(verb, ids, ops(), json_=json_)
     elif yes:
-        job: Row = answer["job"]  # type: ignore[assignment] # our own API
-        line(f"Job {job['id']} has begun: {job['total']} deliveries. It goes on if the gateway restarts.")
+        _change_many(verb, chosen, ops(), json_=json_)
     else:
-        line(f"{answer['selected']} deliveries would be changed. Nothing was done; --yes does it.")
+        _count(verb, chosen, ops(), json_=json_)
 
 
 def _change_each(verb: str, ids: list[str], ops: Ops, *, json_: bool) -> None:
-    answers = {delivery_id: ops.post(f"deliveries/{delivery_id}/{verb}") for delivery_id in ids}
+    replies = {delivery_id: ops.ask("POST", "deliveries", delivery_id, verb) for delivery_id in ids}
     if json_:
-        as_json(dict(answers))
+        as_json({delivery_id: reply.body for delivery_id, reply in replies.items()})
+    for delivery_id, reply in replies.items():
+        if not reply.ok:
+            line(f"{delivery_id}: {' '.join(filter(None, why_refused(reply)))}", error=True)
+        elif not json_:
+            line(f"{delivery_id}: {_DONE[verb][1]}")
+    if not all(reply.ok for reply in replies.values()):
+        raise typer.Exit(1)
+
+
+def _count(verb: str, chosen: Mapping[str, str], ops: Ops, *, json_: bool) -> None:
+    answer = ops.post(_MANY[verb], body={"filter": dict(chosen), "dry_run": True})
+    if json_:
+        as_json(dict(answer))
         return
-    for delivery_id in answers:
-        line(f"{delivery_id}: {'pending' if verb == 'replay' else 'cancelled'}")
+    count = answer.get("selected")
+    selected = counted(count, "delivery", "deliveries") if isinstance(count, int) else "An unknown number"
+    line(f"{selected} would {_DONE[verb][0]}. Nothing was done; --yes does it.")
+
+
+def _change_many(verb: str, chosen: Mapping[str, str], ops: Ops, *, json_: bool) -> None:
+    job = _job(ops.post(_MANY[verb], body={"filter": dict(chosen), "dry_run": False}))
+    until_s = time.monotonic() + _WATCHED_FOR_S
+    while job.get("ended_at") is None and time.monotonic() < until_s:
+        time.sleep(_LOOK_EVERY_S)
+        job = _job(ops.get("jobs", str(job.get("id"))))
+    if json_:
+        as_json({"job": dict(job)})
+    elif job.get("ended_at") is None:
+        where = f"GET /api/v1/jobs/{job.get('id')} tells how far it is"
+        line(f"{job.get('done')} of {job.get('total')} so far; it goes on, also over restarts: {where}.")
+    else:
+        line(f"{job.get('changed')} of {job.get('total')} selected: {_DONE[verb][1]}.")
+
+
+def _job(answer: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    found = answer.get("job")
+    return found if isinstance(found, dict) else {}

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import os
+import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,175 +13,164 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway import samples
-from gateway.cli.output import line
+from gateway.cli.demo_receivers import Receivers, receiving
+from gateway.cli.output import counted, heading, line
 from gateway.domain.alert import Alert
 from gateway.domain.optix import parse
 from gateway.domain.route import RouteTable
-from gateway.settings.configuration import Configuration, read_configuration
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
+    from gateway.settings.configuration import Configuration
     from gateway.wiring import Gateway
 
-SECRET = "demo-secret"  # noqa: S105 - of a gateway that lives for one demonstration, on loopback
+HEADER, SECRET = "X-Optix-Auth", "demo-secret"  # of a gateway that lives for one demonstration, on loopback
 _WITHIN_S = 30.0
-_SHOWN_LINES = 6
+_SHOWN_LINES, _SHOWN_WIDTH = 6, 160
+_INTERRUPTED = 130
 
 
 def demo(
-    *, once: Annotated[bool, typer.Option("--once", help="End when everything arrived; exit 1 if it did not.")] = False
+    *,
+    once: Annotated[
+        bool, typer.Option("--once", help="End by itself: exit 0 if everything arrived, otherwise 1.")
+    ] = False,
 ) -> None:
-    """Show the whole journey on this machine with nothing configured: sample alerts in, formatted messages out."""
+    """Show the whole journey on this machine with nothing configured: alerts in, formatted messages out."""
     with tempfile.TemporaryDirectory(prefix="optix-gateway-demo-") as folder:
-        try:
-            arrived = asyncio.run(_demo(Path(folder), once=once))
-        except KeyboardInterrupt:
-            return
-    if not arrived:
-        raise typer.Exit(1)
+        code = asyncio.run(_demonstrate(Path(folder), once=once))
+    raise typer.Exit(code)
 
 
 @dataclass(slots=True)
-class _Arrivals:
-    """Counts what the receivers got, and prints each message when it comes."""
+class _Stage:
+    """Prints what happens, and counts what arrives. `deserted`: whoever read our output has left."""
 
     expected: int = 0
-    count: int = 0
+    arrived: int = 0
+    deserted: bool = False
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def add(self, route: str, text: str) -> None:
-        self.count += 1
-        line(f"\n<- {route}")
+    def say(self, text: str = "", *, bold: bool = False) -> None:
+        try:
+            heading(text) if bold else line(text)
+        except BrokenPipeError:
+            self.deserted = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def show(self, receiver: str, text: str) -> None:
         lines = text.splitlines()
+        self.say(f"\n<- {receiver}", bold=True)
         for shown in lines[:_SHOWN_LINES]:
-            line(f"   {shown[:160]}")
-        if len(lines) > _SHOWN_LINES:
-            line(f"   … {len(lines) - _SHOWN_LINES} more lines")
-        if self.count >= self.expected:
+            self.say(f"   {shown[:_SHOWN_WIDTH]}")
+        if left := lines[_SHOWN_LINES:]:
+            self.say(f"   … {counted(len(left), 'more line')}")
+        self.arrived += 1
+        if self.arrived >= self.expected:
             self.complete.set()
 
 
-async def _demo(folder: Path, *, once: bool) -> bool:
-    from gateway.telemetry.logs import configure  # noqa: PLC0415 - only the demo itself pays for the server
+async def _demonstrate(folder: Path, *, once: bool) -> int:
+    """The exit code."""
+    from gateway.telemetry.logs import configure  # noqa: PLC0415 - only the demonstration pays for the server
     from gateway.wiring import running  # noqa: PLC0415
 
-    configure("console", "warning", sys.stderr, {SECRET})
-    arrivals = _Arrivals()
-    http, stop_http = await _http_receiver(arrivals)
-    syslog = await asyncio.start_server(_syslog_receiver(arrivals), "127.0.0.1", 0)
-    configuration = _configuration(folder, http, syslog.sockets[0].getsockname()[1])
-    arrivals.expected = _expected(configuration)
-    try:
+    configure("console", "error", sys.stderr, {SECRET})
+    stage, stop = _Stage(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with receiving(stage.show) as receivers:
+        configuration = _configuration(folder, receivers)
+        stage.expected = _expected(configuration)
         async with running(configuration) as gateway:
-            _introduce(configuration, gateway)
-            await _send_samples(gateway)
-            await _all_arrived(arrivals)
-            line(f"\n{arrivals.count} of {arrivals.expected} messages arrived.")
-            if not once:
-                line("The gateway stays up: try `curl` on the addresses above. Ctrl-C ends it.")
-                await asyncio.Event().wait()
-    finally:
-        await stop_http()
-        syslog.close()
-    return arrivals.count == arrivals.expected
+            _introduce(stage, configuration, gateway)
+            if not await _first(stop, _journey(stage, gateway)):
+                return _INTERRUPTED
+            _conclude(stage, gateway, once=once)
+            if not once and not stage.deserted:
+                await stop.wait()
+    return 0 if stage.complete.is_set() else 1
 
 
-async def _all_arrived(arrivals: _Arrivals) -> None:
+async def _first(stop: asyncio.Event, journey: Coroutine[Any, Any, None]) -> bool:
+    """Whether the journey came to its end before somebody ended it."""
+    travelling, stopped = asyncio.ensure_future(journey), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((travelling, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if travelling.done():
+        travelling.result()
+        return True
+    travelling.cancel()
+    return False
+
+
+async def _journey(stage: _Stage, gateway: Gateway) -> None:
     try:
-        await asyncio.wait_for(arrivals.complete.wait(), _WITHIN_S)
+        async with asyncio.timeout(_WITHIN_S):
+            await _send_samples(stage, gateway)
+            await stage.complete.wait()
     except TimeoutError:
         line(f"After {_WITHIN_S:g} s something is still missing.", error=True)
 
 
-def _configuration(folder: Path, http: str, syslog_port: int) -> Configuration:
+def _configuration(folder: Path, receivers: Receivers) -> Configuration:
     """Four receivers of different kinds, by the same settings that a user would write."""
-    routes = {
-        "chat": {"DESTINATION": "discord", "URL": f"{http}/api/webhooks/1/demo", "RATE_LIMIT": "off", "BACKLOG": "all"},
-        "phone": {
-            "DESTINATION": "ntfy",
-            "URL": http,
-            "TOPIC": "oncall",
-            "MIN_SEVERITY": "high",
-            "RATE_LIMIT": "off",
-            "BACKLOG": "all",
-        },
-        "siem": {"DESTINATION": "syslog", "HOST": "127.0.0.1", "PORT": str(syslog_port), "FORMAT": "cef"},
-        "archive": {"DESTINATION": "webhook", "URL": f"{http}/events", "FORMAT": "cloudevents"},
-    }
-    routes["siem"] |= {"TRANSPORT": "tcp", "FRAMING": "lf"}
+    from gateway.settings.configuration import read_configuration  # noqa: PLC0415
+
+    at_once = {"RATE_LIMIT": "off", "BACKLOG": "all"}
+    chat = {"DESTINATION": "discord", "URL": f"{receivers.http}/api/webhooks/1/demo", **at_once}
+    phone = {"DESTINATION": "ntfy", "URL": receivers.http, "TOPIC": "oncall", "MIN_SEVERITY": "high", **at_once}
+    siem = {"DESTINATION": "syslog", "HOST": "127.0.0.1", "PORT": str(receivers.syslog_port), "FORMAT": "cef"}
+    siem |= {"TRANSPORT": "tcp", "FRAMING": "lf"}
+    archive = {"DESTINATION": "webhook", "URL": f"{receivers.http}/events", "FORMAT": "cloudevents"}
     environ = {
         "GATEWAY_LISTEN": "127.0.0.1:0",
         "GATEWAY_OPS_LISTEN": "127.0.0.1:0",
         "GATEWAY_DATABASE": f"sqlite:///{folder / 'demo.db'}",
         "GATEWAY_DISK_RESERVE": "1MiB",
-        "GATEWAY_AUTH_HEADER": "X-Optix-Auth",
+        "GATEWAY_AUTH_HEADER": HEADER,
         "GATEWAY_AUTH_VALUES": SECRET,
         "GATEWAY_ROUTES_DIR": str(folder),
     }
-    for name, keys in routes.items():
+    for name, keys in {"chat": chat, "phone": phone, "siem": siem, "archive": archive}.items():
         environ |= {f"GATEWAY_ROUTES__{name.upper()}__{key}": value for key, value in keys.items()}
     return read_configuration(environ)
 
 
 def _expected(configuration: Configuration) -> int:
+    """How many messages the samples make."""
     table = RouteTable([(route.name, route.filter) for route in configuration.routes])
     alerts = [parse("optix", samples.load(name)) for name in samples.names()]
     return sum(len(table.taking(alert)) for alert in alerts if isinstance(alert, Alert))
 
 
-def _introduce(configuration: Configuration, gateway: Gateway) -> None:
-    line(f"webhooks   http://127.0.0.1:{gateway.webhooks[0][1]}/webhooks/optix  (X-Optix-Auth: {SECRET})")
-    line(f"operators  http://127.0.0.1:{gateway.ops[0][1]}/")
+def _introduce(stage: _Stage, configuration: Configuration, gateway: Gateway) -> None:
+    stage.say("A gateway with an embedded database, and four receivers, all on this machine:\n")
+    stage.say(f"webhooks   http://127.0.0.1:{gateway.webhooks[0][1]}/webhooks/optix  ({HEADER}: {SECRET})")
+    stage.say(f"operators  http://127.0.0.1:{gateway.ops[0][1]}/")
     for route in configuration.routes:
-        line(f"route      {route.name} -> {route.kind}: {route.filter.describe()}")
+        stage.say(f"route      {route.name} -> {route.kind}: {route.filter.describe()}")
 
 
-async def _send_samples(gateway: Gateway) -> None:
+async def _send_samples(stage: _Stage, gateway: Gateway) -> None:
     from aiohttp import ClientSession  # noqa: PLC0415
 
     url = f"http://127.0.0.1:{gateway.webhooks[0][1]}/webhooks/optix"
-    async with ClientSession(headers={"X-Optix-Auth": SECRET}) as session:
+    async with ClientSession(headers={HEADER: SECRET}) as session:
         for name in samples.names():
             async with session.post(url, data=samples.load(name)) as answer:
                 said: dict[str, Any] = await answer.json()
             taken = ", ".join(said.get("routes", ())) or "no route"
-            line(f"\n-> {name}: {answer.status} {said.get('status')} {said.get('id')} for {taken}")
+            stage.say(f"\n-> {name}: {answer.status} {said.get('status')} {said.get('id')} for {taken}", bold=True)
 
 
-async def _http_receiver(arrivals: _Arrivals) -> tuple[str, Callable[[], Any]]:
-    from aiohttp import web  # noqa: PLC0415
-
-    async def receive(request: web.Request) -> web.Response:
-        body = json.loads(await request.read())
-        if request.path == "/events":
-            arrivals.add("archive (CloudEvents)", f"{body['id']}  {body['type']}  {body['source']}  {body['subject']}")
-            return web.Response()
-        if "topic" in body:
-            arrivals.add("phone (ntfy)", f"[priority {body['priority']}] {body['title']}\n{body['message']}")
-            return web.json_response({"id": "demo"})
-        embed = body["embeds"][0]
-        arrivals.add("chat (discord)", f"{embed['title']}\n{embed.get('description', '')}\n{_fields(embed)}")
-        return web.json_response({"id": "1"})
-
-    application = web.Application()
-    application.router.add_post("/{path:.*}", receive)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return f"http://127.0.0.1:{runner.addresses[0][1]}", runner.cleanup
-
-
-def _fields(embed: dict[str, Any]) -> str:
-    return "  ".join(f"{field['name']}: {field['value']}" for field in embed.get("fields", ())).replace("\n", " ")
-
-
-def _syslog_receiver(
-    arrivals: _Arrivals,
-) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]:
-    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async for record in reader:
-            arrivals.add("siem (syslog, CEF)", record.decode("utf-8", "replace").rstrip("\n"))
-        writer.close()
-
-    return receive
+def _conclude(stage: _Stage, gateway: Gateway, *, once: bool) -> None:
+    stage.say(f"\n{stage.arrived} of {stage.expected} messages arrived.", bold=True)
+    if once:
+        return
+    ops = f"http://127.0.0.1:{gateway.ops[0][1]}"
+    stage.say("\nThe gateway stays up until Ctrl-C. In another shell:")
+    stage.say(f"    optix-gateway deliveries list --url {ops}")
+    stage.say(f"    curl {ops}/metrics")
+    stage.say(
+        f"    curl -H '{HEADER}: {SECRET}' -d @alert.json http://127.0.0.1:{gateway.webhooks[0][1]}/webhooks/optix"
+    )

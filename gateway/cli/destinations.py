@@ -1,72 +1,133 @@
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
-from pydantic import SecretStr
-from pydantic.fields import FieldInfo
 
 from gateway.cli.configuration import AsJson
-from gateway.cli.output import as_json, fail, line, table
-from gateway.destinations import Destination, kinds, load
+from gateway.cli.output import as_json, heading, line, table, unknown
+from gateway.cli.words import rate_as_written
 from gateway.domain.alert import JSON
+from gateway.domain.filter import FILTER_KEYS
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from gateway.destinations import Destination
+    from gateway.settings.kinds import Kind
 
 
 def destinations(
-    name: Annotated[str | None, typer.Argument(help="One kind: its settings, defaults, limits and an example.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="One kind: its settings, defaults, limits and an example.")
+    ] = None,
     *,
     json_: AsJson = False,
 ) -> None:
     """List the kinds of destination, or describe one."""
+    from gateway.destinations import kinds  # noqa: PLC0415 - `--help` needs none of it
+
     if name is None:
-        found = [(kind, load(kind).summary) for kind in kinds()]
-        if json_:
-            as_json([{"kind": kind, "summary": summary} for kind, summary in found])
-        else:
-            table(("kind", "what it is"), found)
+        _list(kinds(), json_=json_)
         return
-    if name not in kinds():
-        raise fail(f"There is no destination {name!r}.", f"Known are {', '.join(kinds())}.")
-    destination = load(name)
+    if name.lower() not in kinds():
+        raise unknown("destination", name, kinds())
+    _describe(name.lower(), json_=json_)
+
+
+def _list(names: tuple[str, ...], *, json_: bool) -> None:
+    from gateway.destinations import load  # noqa: PLC0415
+
+    found = [(name, load(name).summary) for name in names]
     if json_:
-        as_json(_document(name, destination))
+        as_json([{"kind": name, "summary": summary} for name, summary in found])
     else:
-        _print(name, destination)
+        table(("kind", "what it is"), found)
 
 
-def _document(name: str, destination: Destination[Any]) -> dict[str, JSON]:
+def _describe(name: str, *, json_: bool) -> None:
+    from gateway.settings.kinds import kind_of  # noqa: PLC0415
+
+    kind = kind_of(name)
+    if json_:
+        as_json(_document(kind))
+    else:
+        _print(kind)
+
+
+def _print(kind: Kind) -> None:
+    destination = kind.destination
+    heading(f"{kind.name}: {destination.summary}\n")
+    rows = [(str(s["key"]), _default(s), _meaning(s)) for s in _settings(kind)]
+    rows += [(key, value, "as for every route") for key, value in _policy(destination).items()]
+    table(("key", "default", "meaning"), rows)
+    line("\nEvery key may be given as <KEY>_FILE, the path of a file with the value.")
+    line(f"Filter, as for every route: {', '.join(key for key in FILTER_KEYS if not key.startswith('NOT_'))}, NOT_….\n")
+    if destination.limits:
+        table(("limit", ""), list(destination.limits.items()))
+    heading("\nAn example, config/routes/<name>.env:\n")
+    line(destination.example.strip())
+
+
+def _document(kind: Kind) -> dict[str, JSON]:
+    destination = kind.destination
     return {
-        "kind": name,
+        "kind": kind.name,
         "summary": destination.summary,
-        "settings": [_setting(field, info) for field, info in destination.settings.model_fields.items()],
+        "settings": list(_settings(kind)),
+        "policy": dict(_policy(destination)),
         "limits": dict(destination.limits),
-        "backlog": destination.backlog,
-        "concurrency": destination.concurrency,
-        "rate_limit_per_s": destination.pace.per_s if destination.pace else None,
         "example": destination.example,
     }
 
 
-def _setting(field: str, info: FieldInfo) -> dict[str, JSON]:
-    default = None if info.is_required() else info.get_default(call_default_factory=False)
+def _policy(destination: Destination[Any]) -> dict[str, str]:
+    """What a route to it has unless it says otherwise, in the form that route files take."""
     return {
-        "key": (info.alias or field).upper(),
+        "CONCURRENCY": str(destination.concurrency),
+        "RATE_LIMIT": rate_as_written(destination.pace),
+        "BACKLOG": destination.backlog,
+    }
+
+
+def _settings(kind: Kind) -> list[dict[str, JSON]]:
+    fields = kind.destination.settings.model_fields
+    return [_setting(kind, (info.alias or name).upper(), info) for name, info in fields.items()]
+
+
+def _setting(kind: Kind, key: str, info: FieldInfo) -> dict[str, JSON]:
+    choices = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
+    default = None if info.is_required() or key in kind.secrets else _as_written(info.default)
+    return {
+        "key": key,
         "required": info.is_required(),
-        "default": None if default is None or isinstance(default, SecretStr) else str(default),
+        "secret": key in kind.secrets,
+        "default": default,
+        "choices": list(choices),
         "meaning": info.description or "",
     }
 
 
-def _print(name: str, destination: Destination[Any]) -> None:
-    line(f"{name}: {destination.summary}\n")
-    rows = [_setting(field, info) for field, info in destination.settings.model_fields.items()]
-    table(
-        ("key", "default", "meaning"),
-        [(str(r["key"]), "(required)" if r["required"] else str(r["default"] or ""), str(r["meaning"])) for r in rows],
-    )
-    line("\nEvery key may be given as KEY_FILE, a path whose content is the value.\n")
-    if destination.limits:
-        table(("limit", ""), [(key, value) for key, value in destination.limits.items()])
-    pace = f"{destination.pace.per_s:g} a second, {destination.pace.burst} at once" if destination.pace else "no limit"
-    line(f"pace: {pace}; at most {destination.concurrency} at a time; after an outage: {destination.backlog}\n")
-    line(destination.example.strip())
+def _default(setting: dict[str, JSON]) -> str:
+    return "(required)" if setting["required"] else str(setting["default"] or "")
+
+
+def _meaning(setting: dict[str, JSON]) -> str:
+    choices = setting["choices"]
+    listed = f"({', '.join(map(str, choices))})" if isinstance(choices, list) and choices else ""
+    return " ".join(filter(None, (str(setting["meaning"]), listed, "(secret)" if setting["secret"] else "")))
+
+
+def _as_written(value: object) -> str | None:
+    """A default as an operator would write it; pairs are ranges."""
+    match value:
+        case None | "":
+            return None
+        case bool():
+            return str(value).lower()
+        case tuple() if value and all(isinstance(item, tuple) for item in value):
+            return ", ".join("-".join(map(str, item)) for item in value)
+        case tuple():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)

@@ -2,46 +2,70 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Annotated
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.cli.configuration import AsJson, EnvFiles, load
-from gateway.cli.output import as_json, fail, line
+from gateway.cli.output import as_json, fail, heading, line, nearest, unknown
 from gateway.cli.payload import PayloadFile, read_payload
-from gateway.domain.alert import JSON
+from gateway.domain.alert import JSON, Alert
 from gateway.domain.document import document
+from gateway.domain.optix import Problem, Unreadable, parse
 from gateway.domain.route import RouteTable
-from gateway.pipeline.explain import Explanation
-from gateway.pipeline.explain import explain as explain_body
+
+if TYPE_CHECKING:
+    from gateway.pipeline.explain import Explanation
+    from gateway.settings.configuration import Configuration
+
+_HELD = "The gateway would store it as held: shown to operators, sent nowhere."
+_REFUSED = "The gateway would answer 400."
 
 
 def explain(
     file: PayloadFile = None,
     *,
-    env_file: EnvFiles = None,
-    json_: AsJson = False,
+    source: Annotated[str, typer.Option(metavar="NAME", help="The source it comes through.")] = "optix",
     expect: Annotated[
         str | None,
-        typer.Option(metavar="A,B", help="Exit 1 unless exactly these routes take it (an empty text means none)."),
+        typer.Option(metavar="A,B", help='Exit 1 unless exactly these routes take it; "" for none.'),
     ] = None,
-    source: Annotated[str, typer.Option(help="The source it came through.")] = "optix",
+    env_file: EnvFiles = None,
+    json_: AsJson = False,
 ) -> None:
     """Say for one payload which routes take it and why, and what exactly each would send. Nothing is sent."""
     configuration = load(env_file, need_sources=False)
-    table = RouteTable([(route.name, route.filter) for route in configuration.routes])
-    found = explain_body(read_payload(file), source, configuration.routes, table, time.time_ns() // 1000)
+    if source not in configuration.gateway.credentials():
+        raise unknown("source", source, tuple(configuration.gateway.credentials()))
+    body = read_payload(file)
+    found = _explained(body, source, configuration)
     if json_:
-        as_json(explanation_document(found))
-    else:
-        _print(found)
-    if found.unreadable:
-        raise fail("" if json_ else "A gateway would hold it, or refuse what is no JSON object.")
+        as_json(_document(found))
+    if found.alert is None:
+        _report_unreadable(body, source, json_=json_)
+        raise typer.Exit(1)
+    if not json_:
+        _print(found, found.alert)
     if expect is not None:
         _compare(found, {name.strip() for name in expect.split(",")} - {""})
 
 
-def explanation_document(found: Explanation) -> dict[str, JSON]:
+def _explained(body: bytes, source: str, configuration: Configuration) -> Explanation:
+    from gateway.pipeline.explain import explain as explain_body  # noqa: PLC0415 - `--help` needs none of it
+
+    table = RouteTable([(route.name, route.filter) for route in configuration.routes])
+    return explain_body(body, source, configuration.routes, table, time.time_ns() // 1000)
+
+
+def _report_unreadable(body: bytes, source: str, *, json_: bool) -> None:
+    read = parse(source, body)
+    if isinstance(read, Unreadable) and not json_:
+        line(f"Not an alert: {read.reason}.", error=True)
+        line(_HELD if read.problem is Problem.NOT_AN_ALERT else _REFUSED, error=True)
+
+
+def _document(found: Explanation) -> dict[str, JSON]:
     return {
         "alert": document(found.alert) if found.alert else None,
         "unreadable": found.unreadable or None,
@@ -58,32 +82,35 @@ def explanation_document(found: Explanation) -> dict[str, JSON]:
     }
 
 
-def _print(found: Explanation) -> None:
-    if found.alert is None:
-        line(f"Not an alert: {found.unreadable}")
-        return
-    alert = found.alert
-    score = "no score" if alert.score is None else alert.score
+def _print(found: Explanation, alert: Alert) -> None:
+    score = "no score" if alert.score is None else f"score {alert.score:g}"
     line(f"{alert.alert_id}  {alert.severity} ({score})  {alert.summary}")
-    line(f"environment {alert.environment or '(missing)'}  type {alert.alert_type or '(missing)'}")
+    line(f"environment {alert.environment or '(missing)'}, type {alert.alert_type or '(missing)'}")
     for verdict in found.verdicts:
-        line(f"\n{verdict.route}: {'taken' if verdict.taken else 'not taken'}: {verdict.reason}")
+        heading(f"\n{verdict.route}: {'taken' if verdict.taken else 'not taken'}: {verdict.reason}")
         if request := found.requests.get(verdict.route):
             _print_request(request)
     if not found.verdicts:
-        line("\nThere is no route.")
+        line("\nThere is no route, so it would go nowhere. Routes are *.env files in GATEWAY_ROUTES_DIR.")
 
 
 def _print_request(request: dict[str, JSON]) -> None:
-    body = str(request.pop("body", ""))
     for key, value in request.items():
-        line(f"    {key}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
-    for text in body.splitlines():
+        if key != "body":
+            line(f"    {key}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    for text in str(request.get("body", "")).splitlines():
         line(f"    | {text}")
 
 
-def _compare(found: Explanation, expected: set[str]) -> None:
+def _compare(found: Explanation, expected: Collection[str]) -> None:
     taken = {verdict.route for verdict in found.verdicts if verdict.taken}
-    if taken != expected:
-        names = [", ".join(sorted(group)) or "no route" for group in (expected, taken)]
-        raise fail(f"Expected {names[0]}; taken by {names[1]}.")
+    if taken == expected:
+        return
+    routes = tuple(verdict.route for verdict in found.verdicts)
+    absent = sorted(name for name in expected if name not in routes)
+    remedy = f"There is no route {', '.join(absent)}. {nearest(absent[0], routes)}" if absent else ""
+    raise fail(f"Expected: {_names(expected)}. Taken by: {_names(taken)}.", remedy)
+
+
+def _names(routes: Collection[str]) -> str:
+    return ", ".join(sorted(routes)) or "no route"

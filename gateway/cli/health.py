@@ -1,14 +1,29 @@
 from __future__ import annotations
 
-from gateway.cli.client import Ops, Url, call
-from gateway.cli.configuration import EnvFiles, load
-from gateway.cli.output import fail, line
+import typer
+
+from gateway.cli.client import Reply, Url, call, reachable
+from gateway.cli.configuration import EnvFiles, load_settings
+from gateway.cli.output import line
 
 
 def health(*, env_file: EnvFiles = None, url: Url = None) -> None:
-    """Ask the gateway in this container whether it makes progress: exit 0 if so. For health checks."""
-    ops = Ops.of(load(env_file, need_sources=False).gateway, url)
-    reply = call("GET", f"{ops.url}/healthz")
-    if not reply.ok:
-        raise fail(f"unhealthy: {reply.status} {reply.text.strip()[:200]}")
+    """Ask a running gateway whether it makes progress: exit 0 if so. For health checks of containers."""
+    settings = load_settings(env_file)
+    if url is None and settings.ops_listen:
+        url = reachable(settings.ops_listen, "GATEWAY_OPS_LISTEN")
+    if url:
+        reply = call("GET", f"{url.rstrip('/')}/healthz")
+        _judge(reply, healthy=reply.ok)
+        return
+    # Without an ops listener, the webhook listener tells at least that it answers: it refuses every GET.
+    base = reachable(settings.listen, "GATEWAY_LISTEN", tls=settings.tls_cert is not None)
+    reply = call("GET", f"{base}/webhooks/optix")
+    _judge(reply, healthy=reply.status == 405)
+
+
+def _judge(reply: Reply, *, healthy: bool) -> None:
+    if not healthy:
+        line(f"unhealthy: {reply.status} {reply.excerpt}", error=True)
+        raise typer.Exit(1)
     line("healthy")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from difflib import get_close_matches
 
 import typer
 
@@ -16,30 +17,65 @@ def line(text: str = "", *, error: bool = False) -> None:
     typer.echo(plain(text), err=error)
 
 
+def heading(text: str) -> None:
+    """Stands out on a terminal."""
+    typer.echo(typer.style(plain(text), bold=True))
+
+
 def fail(what: str, remedy: str = "", *, code: int = 1) -> typer.Exit:
-    """Say what went wrong on standard error; to be raised."""
+    """Say what went wrong on standard error, and what to do; to be raised."""
     line(what, error=True)
     if remedy:
         line(remedy, error=True)
     return typer.Exit(code)
 
 
+def unknown(noun: str, name: str, known: Sequence[str]) -> typer.Exit:
+    """There is no such thing, but perhaps one of nearly that name; to be raised."""
+    return fail(f'There is no {noun} "{one_line(name)}".', nearest(name, known))
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name.lower(), known, n=1, cutoff=0.6)
+    meant = f"Did you mean {close[0]}? " if close else ""
+    return f"{meant}Known: {', '.join(known) or 'none'}."
+
+
 def as_json(value: JSON) -> None:
     typer.echo(json.dumps(value, ensure_ascii=True, indent=2 if sys.stdout.isatty() else None))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table for eyes; tab-separated lines without a header for `cut` and `awk`."""
+def counted(count: int, noun: str, plural: str = "") -> str:
+    return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, one_line_each: bool = False) -> None:
+    """A table for eyes; tab-separated lines without a header for `cut` and `awk`. `one_line_each`: on a terminal that
+    is too narrow, the last two columns are cut rather than wrapped.
+    """
     cleaned = [[one_line(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in cleaned:
             typer.echo("\t".join(row))
         return
+    _draw(columns, cleaned, one_line_each=one_line_each)
+
+
+def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], *, one_line_each: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 - only for eyes
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    drawn = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in cleaned:
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for position, column in enumerate(columns):
+        whole = one_line_each and position < len(columns) - 2
+        widest = max([len(column), *(len(row[position]) for row in rows)])
+        drawn.add_column(
+            column,
+            no_wrap=one_line_each,
+            overflow="ellipsis" if one_line_each else "fold",
+            min_width=widest if whole else None,
+        )
+    for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     Console().print(drawn)

@@ -10,7 +10,12 @@ from gateway import samples
 from gateway.cli.output import fail
 
 PayloadFile = Annotated[
-    str | None, typer.Argument(metavar="[FILE|-]", help="A webhook body; - reads standard input. Default: a sample.")
+    str | None,
+    typer.Argument(
+        metavar="FILE|-",
+        show_default=False,
+        help="A webhook's body: a file, - for standard input, or the name of a sample. Default: the documented alert.",
+    ),
 ]
 
 
@@ -26,6 +31,8 @@ def read_payload(file: str | None) -> bytes:
         return samples.load(file)
     try:
         return Path(file).read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or "not a path"
         known = ", ".join(samples.names())
-        raise fail(f"{file}: {error.strerror}.", f"Give a file, - for standard input, or a sample: {known}.") from None
+        remedy = f"Give a file, - for standard input, or the name of a sample: {known}."
+        raise fail(f"{file} cannot be read: {why.lower()}.", remedy) from None

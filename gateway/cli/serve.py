@@ -9,7 +9,7 @@ from gateway.cli.output import fail
 
 
 def serve(*, env_file: EnvFiles = None) -> None:
-    """Run the gateway until SIGTERM or SIGINT."""
+    """Run the gateway until SIGTERM or Ctrl-C."""
     configuration = load(env_file)
     from gateway.wiring import CannotStart, serve_until_signal  # noqa: PLC0415 - after the mistakes, which come quickly
 

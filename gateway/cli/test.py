@@ -2,51 +2,78 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.cli.configuration import AsJson, EnvFiles, load
-from gateway.cli.output import as_json, fail, line
-from gateway.pipeline.configured import ConfiguredRoute
-from gateway.pipeline.trial import TestReport
+from gateway.cli.output import as_json, line, unknown
+from gateway.domain.alert import JSON
+from gateway.domain.outcome import OutcomeClass
+
+if TYPE_CHECKING:
+    from gateway.pipeline.configured import ConfiguredRoute
+    from gateway.pipeline.trial import TestReport
+
+_MEANINGS = {
+    OutcomeClass.RETRY: "It could not be reached or cannot take it now; an alert would be sent again.",
+    OutcomeClass.RATE_LIMITED: "It asks for fewer messages; an alert would wait.",
+    OutcomeClass.AUTH: "It refuses the credentials of this route: look at its URL, token or password.",
+    OutcomeClass.GONE: "Nothing takes messages at that address: look at its URL.",
+    OutcomeClass.TOO_LARGE: "It finds the message too large.",
+    OutcomeClass.REJECTED: "It will not take this message; an alert would end dead.",
+    OutcomeClass.OURS: "The message could not be made; an alert would be held.",
+}
 
 
 def test(
-    route: Annotated[str, typer.Argument(help="The route's name.")], *, env_file: EnvFiles = None, json_: AsJson = False
+    route: Annotated[str, typer.Argument(metavar="ROUTE", help="The route's name.")],
+    *,
+    env_file: EnvFiles = None,
+    json_: AsJson = False,
 ) -> None:
     """Send one alert marked as a test straight through a route's destination, and print what its receiver says."""
-    configuration = load(env_file, need_sources=False)
-    found = {r.name: r for r in configuration.routes}
-    if route not in found:
-        raise fail(f"There is no route {route!r}.", f"Known are {', '.join(found) or 'none'}.")
-    report = asyncio.run(_try(found[route]))
+    routes = {found.name: found for found in load(env_file, need_sources=False).routes}
+    if route not in routes:
+        raise unknown("route", route, tuple(routes))
+    report = asyncio.run(_try(routes[route]))
     if json_:
-        as_json(
-            {
-                "route": report.route,
-                "ok": report.ok,
-                "outcome": report.outcome.value,
-                "reason": report.reason,
-                "status": report.status,
-                "answer": report.answer,
-                "request": dict(report.request),
-            }
-        )
+        as_json(_document(report))
     else:
-        line(f"{report.route}: {'ok' if report.ok else report.outcome.value}: {report.reason}")
-        if report.answer:
-            line(report.answer)
+        _print(report)
     if not report.ok:
         raise typer.Exit(1)
 
 
 async def _try(route: ConfiguredRoute) -> TestReport:
     from gateway.pipeline.trial import try_route  # noqa: PLC0415
-    from gateway.wiring import transports  # noqa: PLC0415 - aiohttp is needed here only
+    from gateway.wiring import transports  # noqa: PLC0415
 
     transport = transports()
     try:
         return await try_route(route, transport, time.time_ns() // 1000)
     finally:
         await transport.close()
+
+
+def _print(report: TestReport) -> None:
+    request = report.request
+    if request:
+        line(f"sent to {request.get('to') or request.get('url')}")
+    line(f"{report.route}: {'ok' if report.ok else 'failed'}: {report.reason}")
+    if report.answer:
+        line(report.answer.rstrip())
+    if not report.ok:
+        line(_MEANINGS[report.outcome], error=True)
+
+
+def _document(report: TestReport) -> dict[str, JSON]:
+    return {
+        "route": report.route,
+        "ok": report.ok,
+        "outcome": report.outcome.value,
+        "reason": report.reason,
+        "status": report.status,
+        "answer": report.answer,
+        "request": dict(report.request),
+    }

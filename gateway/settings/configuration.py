@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.domain.authenticate import Source
 from gateway.domain.condition import Match
 from gateway.pipeline.configured import ConfiguredRoute
-from gateway.settings.envfile import Layer, environment, read_env_file
+from gateway.settings.envfile import read_layers
 from gateway.settings.gateway import GatewaySettings
 from gateway.settings.mistakes import ConfigurationMistakes, Mistake
 from gateway.settings.names import PREFIX, take_apart
@@ -38,7 +38,7 @@ def read_configuration(
     them. `need_sources` False: it is no mistake that nobody may send.
     """
     mistakes: list[Mistake] = []
-    named = take_apart(_layers(environ, env_files, mistakes), mistakes)
+    named = take_apart(read_layers(environ, env_files, mistakes, PREFIX), mistakes)
     settings = read_serving(named, mistakes, need_sources=need_sources)
     entries = gather_routes(settings.routes_dir, named.routes, mistakes)
     routes = read_routes(entries, mistakes)
@@ -46,11 +46,6 @@ def read_configuration(
         raise ConfigurationMistakes(mistakes)
     warnings = tuple(_warnings(settings, routes))
     return Configuration(settings, make_sources(settings), routes, revision_of(routes), warnings)
-
-
-def _layers(environ: Mapping[str, str], env_files: Sequence[Path], mistakes: list[Mistake]) -> tuple[Layer, ...]:
-    files = [read_env_file(path, mistakes, prefix=PREFIX) for path in env_files]
-    return (environment(environ, PREFIX), *reversed(files))
 
 
 def _warnings(settings: GatewaySettings, routes: Sequence[ConfiguredRoute]) -> Iterator[str]:

@@ -40,6 +40,14 @@ def environment(environ: Mapping[str, str], prefix: str) -> Layer:
     return {key: Value(text, key) for key, text in environ.items() if key.startswith(prefix)}
 
 
+def read_layers(
+    environ: Mapping[str, str], files: Sequence[Path], mistakes: list[Mistake], prefix: str
+) -> tuple[Layer, ...]:
+    """The process environment before files, of which the last one wins."""
+    read = [read_env_file(path, mistakes, prefix=prefix) for path in files]
+    return (environment(environ, prefix), *reversed(read))
+
+
 def read_env_file(path: Path | str, mistakes: list[Mistake], *, prefix: str = "") -> Layer:
     """The entries whose keys begin with `prefix`; others are none of our business. Nothing is interpolated."""
     text = read_text(path, mistakes)

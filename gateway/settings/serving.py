@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 
+from gateway.settings.envfile import read_layers
 from gateway.settings.gateway import DEFAULT_SOURCE, GatewaySettings
 from gateway.settings.keys import Keys, unknown_keys
-from gateway.settings.mistakes import ENVIRONMENT, Mistake, or_nearest
-from gateway.settings.names import SETTINGS, SOURCE_KEYS, Named
+from gateway.settings.mistakes import ENVIRONMENT, ConfigurationMistakes, Mistake, or_nearest
+from gateway.settings.names import PREFIX, SETTINGS, SOURCE_KEYS, Named, take_apart
 from gateway.settings.sentences import sentence
 from gateway.settings.units import items
 
@@ -44,6 +46,18 @@ class _Given:
     def arguments(self) -> dict[str, object]:
         sources = {name: {k.lower(): v for k, v in _usable(keys).items()} for name, keys in self.sources.items()}
         return {**_usable(self.own), "GATEWAY_SOURCES": sources}
+
+
+def read_settings(environ: Mapping[str, str], env_files: Sequence[Path] = ()) -> GatewaySettings:
+    """The gateway's own settings alone, for whoever talks to one that runs: routes and their secrets are not read, and
+    it is no mistake that nobody may send. Raises ConfigurationMistakes.
+    """
+    mistakes: list[Mistake] = []
+    named = take_apart(read_layers(environ, env_files, mistakes, PREFIX), mistakes)
+    settings = read_serving(named, mistakes, need_sources=False)
+    if mistakes:
+        raise ConfigurationMistakes(mistakes)
+    return settings
 
 
 def read_serving(named: Named, mistakes: list[Mistake], *, need_sources: bool) -> GatewaySettings:
