@@ -93,6 +93,8 @@ async def serve_until_signal(configuration: Configuration) -> int:
         # What start-up made stays for good: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        # An alert makes some hundred objects and hardly a cycle; the default of 700 would look for one at every second.
+        gc.set_threshold(20_000, 20, 50)
         waits = [asyncio.ensure_future(wait) for wait in (stop.wait(), gateway.broken.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def check(*, env_file: EnvFiles = None, json_: AsJson = False) -> None:
-    """Read the whole configuration and say what it amounts to, or every mistake in it. Nothing is started."""
+    """Read the whole configuration and say what it amounts to.
+
+    Or say every mistake in it, with exit code 2. Nothing is started.
+    """
     configuration = load(env_file)
     if json_:
         as_json(_document(configuration))

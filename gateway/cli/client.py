@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 30.0
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_NOTHING_HERE = "there is nothing here"  # what both listeners say of a path that is not theirs
 _SHOWN = 200
+_REMEDY = "Is it running (optix-gateway serve), with these settings? --url names another place, http:// or https://."
 
 Url = Annotated[
     str | None,
@@ -67,8 +69,7 @@ def call(method: str, url: str, *, headers: Mapping[str, str] | None = None, bod
         answer = connection.getresponse()
         status, text = answer.status, answer.read().decode("utf-8", "replace")
     except (OSError, HTTPException) as error:
-        remedy = "Is it running (optix-gateway serve), with these settings? --url names another place."
-        raise fail(f"No gateway answers at {where}: {_why(error)}.", remedy) from None
+        raise fail(f"No gateway answers at {where}: {_why(error)}.", _REMEDY) from None
     finally:
         connection.close()
     return Reply(status, _json(text), text)
@@ -85,8 +86,9 @@ def _parts(url: str) -> SplitResult:
 
 
 def _why(error: Exception) -> str:
-    said = error.strerror if isinstance(error, OSError) else None
-    return one_line(said or str(error) or type(error).__name__).lower()
+    """What the system or the TLS library says, without numbers and places in its source."""
+    said = getattr(error, "reason", None) or (error.strerror if isinstance(error, OSError) else None)
+    return one_line(str(said or error) or type(error).__name__).lower().replace("_", " ")
 
 
 def _json(text: str) -> JSON:
@@ -160,20 +162,14 @@ def answered(reply: Reply) -> Mapping[str, JSON]:
 def why_refused(reply: Reply) -> tuple[str, str]:
     """What the gateway said against it, and what to do."""
     said = reply.body if isinstance(reply.body, dict) else {}
-    if "error" not in said:
+    if "error" not in said or said["error"] == _NOTHING_HERE:
         return f"What answers there is not the ops API of a gateway: {reply.status} {reply.excerpt}", "See --url."
     if reply.status == 401:
         return "The ops token is missing or wrong.", "Set GATEWAY_OPS_TOKEN to that of the running gateway."
     error, hint = str(said["error"]), str(said.get("hint") or "")
-    if reply.status == 404:
-        hint = "optix-gateway deliveries list shows them."
-    return f"{sentence(error)}", sentence(hint)
-
-
-def sentence(text: str) -> str:
-    """`there is no such delivery` -> `There is no such delivery.`"""
-    text = one_line(text)
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}" if text else ""
+    if reply.status == 404 and error == "there is no such delivery":
+        hint = "`optix-gateway deliveries list` shows them"
+    return f"The gateway says: {error}.", hint
 
 
 def rows_of(answer: Mapping[str, JSON], name: str) -> list[dict[str, JSON]]:

@@ -16,18 +16,26 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 States = Annotated[
     list[str] | None,
-    typer.Option("--state", help="pending, sending, delivered, dead, parked, superseded, cancelled; may be repeated."),
+    typer.Option(
+        "--state",
+        metavar="STATE",
+        help="pending, sending, delivered, dead, parked, superseded, cancelled; may be repeated.",
+    ),
 ]
-Routes = Annotated[list[str] | None, typer.Option("--route", help="Name of a route; may be repeated.")]
-AlertId = Annotated[str | None, typer.Option("--alert", help="The gateway's id of an alert.")]
-Environment = Annotated[str | None, typer.Option("--environment", help="The alert's environment.")]
-Severity = Annotated[str | None, typer.Option("--severity", help="critical, high, medium, low or unknown.")]
-AlertType = Annotated[str | None, typer.Option("--type", help="The alert's type.")]
-Rule = Annotated[str | None, typer.Option("--rule", help="The rule it is about, as in AR-251.")]
-Since = Annotated[str | None, typer.Option("--since", help="Received since 2026-11-24T08:00:00Z, or 2h ago: 2h.")]
-Until = Annotated[str | None, typer.Option("--until", help="Received before that; the same forms.")]
+Routes = Annotated[list[str] | None, typer.Option("--route", metavar="NAME", help="Name of a route; may be repeated.")]
+AlertId = Annotated[str | None, typer.Option("--alert", metavar="ID", help="The gateway's id of an alert.")]
+Environment = Annotated[str | None, typer.Option("--environment", metavar="TEXT", help="The alert's environment.")]
+Severity = Annotated[
+    str | None, typer.Option("--severity", metavar="WORD", help="critical, high, medium, low or unknown.")
+]
+AlertType = Annotated[str | None, typer.Option("--type", metavar="TEXT", help="The alert's type.")]
+Rule = Annotated[str | None, typer.Option("--rule", metavar="ID", help="The rule it is about, as in AR-251.")]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="Received since 2026-11-24T08:00:00Z, or 2h ago: 2h.")
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Received before that; the same forms.")]
 Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="ID...", show_default=False, help="Deliveries, as `list` shows them.")
+    list[str] | None, typer.Argument(metavar="ID", show_default=False, help="Deliveries, as `list` shows them.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without it a filter only counts what it selects.")]
 
@@ -59,9 +67,9 @@ def list_(
     rule: Rule = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="How many.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="NUMBER", min=1, max=500, help="How many.")] = 50,
     cursor: Annotated[
-        str | None, typer.Option("--cursor", help="Go on after a former list: `next` of its JSON.")
+        str | None, typer.Option("--cursor", metavar="TEXT", help="Go on after a former list: `next` of its JSON.")
     ] = None,
     env_file: EnvFiles = None,
     url: Url = None,
@@ -98,23 +106,28 @@ def show(
     for key, value in found.items():
         if key != "attempts":
             line(f"{key:12} {_cell(value)}".rstrip())
-    for attempt in rows_of(found, "attempts"):
-        _print_attempt(attempt)
+    if found.get("state") == "parked":
+        line("It waits until its route runs; GET /api/v1/routes says why it does not.")
+    _print_attempts(rows_of(found, "attempts"))
 
 
-def _print_attempt(attempt: Mapping[str, JSON]) -> None:
-    status = attempt.get("status")
-    said = f"{attempt.get('outcome')}: {attempt.get('reason')}" if attempt.get("reason") else attempt.get("outcome")
-    heading(f"\nattempt {attempt.get('number')} at {attempt.get('started_at')}: {said}")
-    if status is not None:
-        line(f"    status   {status}")
-    if (hint_s := attempt.get("hint_s")) is not None:
-        line(f"    asked    to wait {hint_s} s")
-    if reference := attempt.get("reference"):
-        line(f"    stored   as {reference}")
-    line(f"    ended    {attempt.get('ended_at')}")
-    for text in str(attempt.get("excerpt") or "").splitlines():
-        line(f"    | {text}")
+def _print_attempts(attempts: list[dict[str, JSON]]) -> None:
+    """What a receiver says again and again is shown once."""
+    said = ""
+    for attempt in attempts:
+        heading(f"\nattempt {attempt.get('number')}, {attempt.get('started_at')}: {attempt.get('outcome')}")
+        for label, key in (
+            ("reason", "reason"),
+            ("status", "status"),
+            ("wait (s)", "hint_s"),
+            ("stored as", "reference"),
+        ):
+            if attempt.get(key) not in (None, ""):
+                line(f"    {label:10} {attempt[key]}")
+        excerpt = str(attempt.get("excerpt") or "")
+        for text in excerpt.splitlines() if excerpt != said else ():
+            line(f"    | {text}")
+        said = excerpt
 
 
 def _cell(value: object) -> str:
@@ -139,7 +152,10 @@ def replay(
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """Send again: these ids, or all that a filter selects, which --yes has to confirm."""
+    """Send again: these, or all that a filter selects.
+
+    What a filter selects is only counted, unless --yes is given.
+    """
     chosen = _given(state=state, route=route, alert=alert, environment=environment, severity=severity)
     chosen |= _given(type=alert_type, rule=rule, since=since, until=until)
     _change("replay", ids or [], chosen, lambda: _ops(env_file, url), yes=yes, json_=json_)
@@ -163,7 +179,10 @@ def cancel(
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """Give up: these ids, or all that a filter selects, which --yes has to confirm."""
+    """Give up: these, or all that a filter selects.
+
+    What a filter selects is only counted, unless --yes is given.
+    """
     chosen = _given(state=state, route=route, alert=alert, environment=environment, severity=severity)
     chosen |= _given(type=alert_type, rule=rule, since=since, until=until)
     _change("cancel", ids or [], chosen, lambda: _ops(env_file, url), yes=yes, json_=json_)

@@ -34,7 +34,10 @@ def explain(
     env_file: EnvFiles = None,
     json_: AsJson = False,
 ) -> None:
-    """Say for one payload which routes take it and why, and what exactly each would send. Nothing is sent."""
+    """Say which routes take a payload and why, and what they send.
+
+    Each request is shown exactly as it would go out, but with its secrets masked. Nothing is sent.
+    """
     configuration = load(env_file, need_sources=False)
     if source not in configuration.gateway.credentials():
         raise unknown("source", source, tuple(configuration.gateway.credentials()))

@@ -8,7 +8,10 @@ from gateway.cli.output import line
 
 
 def health(*, env_file: EnvFiles = None, url: Url = None) -> None:
-    """Ask a running gateway whether it makes progress: exit 0 if so. For health checks of containers."""
+    """Ask a running gateway whether it makes progress.
+
+    Exit code 0 if it does: for the health checks of containers.
+    """
     settings = load_settings(env_file)
     if url is None and settings.ops_listen:
         url = reachable(settings.ops_listen, "GATEWAY_OPS_LISTEN")

@@ -29,7 +29,10 @@ def send(
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """Post a webhook to a running gateway as Cloud Optix would, with the configured credentials; print the answer."""
+    """Post a payload to a running gateway, as Cloud Optix would.
+
+    With the configured credentials; the answer is printed.
+    """
     settings = load_settings(env_file)
     headers = {"Content-Type": "application/json", **_credentials(settings, source)}
     base = url or reachable(settings.listen, "GATEWAY_LISTEN", tls=settings.tls_cert is not None)

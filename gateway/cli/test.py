@@ -32,7 +32,10 @@ def test(
     env_file: EnvFiles = None,
     json_: AsJson = False,
 ) -> None:
-    """Send one alert marked as a test straight through a route's destination, and print what its receiver says."""
+    """Send one test straight to a route's receiver.
+
+    It is marked as a test, nothing is stored or tried again, and what the receiver says is printed.
+    """
     routes = {found.name: found for found in load(env_file, need_sources=False).routes}
     if route not in routes:
         raise unknown("route", route, tuple(routes))
@@ -62,7 +65,8 @@ def _print(report: TestReport) -> None:
         line(f"sent to {request.get('to') or request.get('url')}")
     line(f"{report.route}: {'ok' if report.ok else 'failed'}: {report.reason}")
     if report.answer:
-        line(report.answer.rstrip())
+        for text in report.answer.splitlines():
+            line(f"    | {text}")
     if not report.ok:
         line(_MEANINGS[report.outcome], error=True)
 

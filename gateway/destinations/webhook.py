@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
@@ -83,13 +84,25 @@ class WebhookSettings(DestinationSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """Besides the settings themselves, each header's value alone: receivers quote them."""
-        values = (value for name, value in self.header_pairs() if name.lower() not in _PUBLIC_HEADERS)
+        values = (value for name, value in self.header_pairs if name.lower() not in _PUBLIC_HEADERS)
         parts = {part for value in values for part in (value, value.rpartition(" ")[2])}
         found = {part for part in parts if len(part) >= _SHORTEST_SECRET} | set(super().secrets())
         return tuple(sorted(found, key=len, reverse=True))
 
+    @cached_property
     def header_pairs(self) -> Headers:
         return read_headers(self.headers.get_secret_value())
+
+    @cached_property
+    def typed(self) -> Headers:
+        """The Content-Type, unless HEADERS has it."""
+        if value_of(self.header_pairs, "content-type"):
+            return ()
+        return (("Content-Type", self.content_type or JSON_TYPE),)
+
+    @cached_property
+    def tls(self) -> Tls:
+        return Tls(self.ca_file, self.tls_verify)
 
     @model_validator(mode="after")
     def _body_and_format_agree(self) -> Self:
@@ -104,7 +117,7 @@ class WebhookSettings(DestinationSettings):
         claimed = {name.lower() for name in (*standard_webhooks.HEADER_NAMES, TEST_HEADER)}
         if self.content_type or self.format == "cloudevents":
             claimed.add("content-type")
-        for name, _ in self.header_pairs():
+        for name, _ in self.header_pairs:
             if name.lower() in claimed or (self.format == "cloudevents" and name.lower().startswith("ce-")):
                 raise ValueError(f"HEADERS must not hold {name}: other settings decide on it.")
         if self.content_type and self.format == "cloudevents":
@@ -122,17 +135,17 @@ def _format(alert: Alert, context: Context, settings: WebhookSettings) -> HttpRe
         url=settings.url.get_secret_value(),
         body=body,
         method=settings.method,
-        headers=(*described, *_marks(context), *_signature(body, context, settings), *_own(settings)),
-        tls=Tls(settings.ca_file, settings.tls_verify),
+        headers=(*described, *_marks(context), *_signature(body, context, settings), *settings.header_pairs),
+        tls=settings.tls,
     )
 
 
 def _original(_alert: Alert, context: Context, settings: WebhookSettings) -> Content:
-    return context.body, _typed(settings)
+    return context.body, settings.typed
 
 
 def _document(alert: Alert, _context: Context, settings: WebhookSettings) -> Content:
-    return as_json(document(alert)), _typed(settings)
+    return as_json(document(alert)), settings.typed
 
 
 def _cloudevent(alert: Alert, context: Context, settings: WebhookSettings) -> Content:
@@ -146,8 +159,8 @@ def _rendered(alert: Alert, context: Context, settings: WebhookSettings) -> Cont
     from gateway.destinations._template import check_json, render  # noqa: PLC0415 - jinja2 only where it is used
 
     text = render(settings.body, _variables(alert, context))
-    described = _typed(settings)
-    if _is_json(value_of((*described, *_own(settings)), "content-type") or ""):
+    described = settings.typed
+    if _is_json(value_of((*described, *settings.header_pairs), "content-type") or ""):
         check_json(text)
     return text.encode("utf-8", "replace"), described
 
@@ -180,13 +193,6 @@ def _event(body: bytes) -> JSON:
     return event
 
 
-def _typed(settings: WebhookSettings) -> Headers:
-    """The Content-Type, unless HEADERS has it."""
-    if value_of(settings.header_pairs(), "content-type"):
-        return ()
-    return (("Content-Type", settings.content_type or JSON_TYPE),)
-
-
 def _is_json(content_type: str) -> bool:
     media_type = content_type.partition(";")[0].strip().lower()
     return media_type.endswith(("/json", "+json"))
@@ -204,18 +210,15 @@ def _signature(body: bytes, context: Context, settings: WebhookSettings) -> Head
     return standard_webhooks.signed_headers(key, context.delivery_id, int(context.sent_at.timestamp()), body)
 
 
-def _own(settings: WebhookSettings) -> Headers:
-    return settings.header_pairs()
-
-
 def _read(answer: Answer, now: datetime, _context: Context, settings: WebhookSettings) -> Outcome:
     """SUCCESS decides what is delivered; everything else is judged as usual: 404 and 410 mean that the hook is gone."""
     outcome = judge(answer, now)
     if not isinstance(answer, HttpAnswer):
         return outcome
-    if any(first <= answer.status <= last for first, last in settings.success):
+    delivered = any(first <= answer.status <= last for first, last in settings.success)
+    if delivered and outcome.kind is not OutcomeClass.OK:
         return replace(outcome, kind=OutcomeClass.OK)
-    if outcome.kind is OutcomeClass.OK:
+    if outcome.kind is OutcomeClass.OK and not delivered:
         return replace(outcome, kind=OutcomeClass.REJECTED, reason=f"{status_line(answer.status)} is not in SUCCESS")
     return outcome
 

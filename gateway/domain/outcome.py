@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import lru_cache
 from http import HTTPStatus
 from typing import assert_never
 
@@ -66,16 +67,26 @@ def judge_http(answer: HttpAnswer, now: datetime) -> Outcome:
     )
 
 
+_SPECIAL = {
+    401: OutcomeClass.AUTH,
+    403: OutcomeClass.AUTH,
+    404: OutcomeClass.GONE,
+    410: OutcomeClass.GONE,
+    413: OutcomeClass.TOO_LARGE,
+    429: OutcomeClass.RATE_LIMITED,
+    501: OutcomeClass.REJECTED,
+}
+
+
 def class_of_status(status: int) -> OutcomeClass:
-    special = {401: OutcomeClass.AUTH, 403: OutcomeClass.AUTH, 404: OutcomeClass.GONE, 410: OutcomeClass.GONE}
-    special |= {413: OutcomeClass.TOO_LARGE, 429: OutcomeClass.RATE_LIMITED, 501: OutcomeClass.REJECTED}
-    if status in special:
-        return special[status]
     if 200 <= status < 300:
         return OutcomeClass.OK
+    if status in _SPECIAL:
+        return _SPECIAL[status]
     return OutcomeClass.RETRY if status in _RETRIED_4XX or status >= 500 else OutcomeClass.REJECTED
 
 
+@lru_cache(maxsize=1024)
 def status_line(status: int) -> str:
     """`503 Service Unavailable`; the number alone where HTTP has no phrase for it."""
     try:

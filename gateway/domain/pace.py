@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from gateway.domain.policy import Pace
 
-
 _ROUNDING = 1e-6
 
 

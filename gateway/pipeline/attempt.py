@@ -15,6 +15,7 @@ from gateway.domain.message import Answer, HttpAnswer, MailAnswer
 from gateway.domain.optix import Unreadable, parse
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.retry import next_step
+from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.lane import Lane
 from gateway.pipeline.mask import mask
 from gateway.ports import Clock, Dice, Observer, Store, StoreUnavailable, Transport
@@ -39,6 +40,7 @@ class Courier:
     ) -> None:
         self._store, self._transport, self._clock, self._dice = store, transport, clock, dice
         self._observer, self._revision = observer, revision
+        self._secrets: dict[str, tuple[str, ...]] = {}
 
     async def deliver(self, lane: Lane, claim: Claim, alert: Alert | None) -> None:
         """Make one attempt. Whatever goes wrong on the way is an outcome, never an exception; only cancellation is."""
@@ -104,7 +106,7 @@ class Courier:
             probing=probing,
             dice=self._dice,
         )
-        secrets = route.settings.secrets()
+        secrets = self._secrets_of(route)
         record = AttemptRecord(
             due_us=claim.due_us,
             claimed_us=claim.claimed_us,
@@ -130,6 +132,13 @@ class Courier:
             progress=outcome.progress or claim.progress,
             given_up=step.given_up,
         )
+
+    def _secrets_of(self, route: ConfiguredRoute) -> tuple[str, ...]:
+        """Asked for after every attempt, and never changing."""
+        secrets = self._secrets.get(route.name)
+        if secrets is None:
+            secrets = self._secrets[route.name] = route.settings.secrets()
+        return secrets
 
     async def _record(self, result: Result) -> Recorded:
         """Until the store takes it: a result that is not written means a message sent twice."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import assert_never
 from urllib.parse import urlsplit
 
@@ -15,15 +16,19 @@ _SHOWN_HEADERS = frozenset({"content-type", "accept", "user-agent", "webhook-id"
 _SHOWN_PREFIXES = ("ce-", "optix-gateway-")
 
 
-def mask(text: str, secrets: Iterable[str]) -> str:
+def mask(text: str, secrets: Sequence[str]) -> str:
     """The text with every secret replaced, and every telling part of a secret URL."""
-    for secret in secrets:
-        if secret in text:
-            text = text.replace(secret, masked_url(secret))
-        for part in _parts(secret):
-            if part in text:
-                text = text.replace(part, MASK)
+    for needle, instead in _needles(tuple(secrets)):
+        if needle in text:
+            text = text.replace(needle, instead)
     return text
+
+
+@lru_cache(maxsize=4096)
+def _needles(secrets: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """What to look for and what to put in its place, in order."""
+    pairs = [[(secret, masked_url(secret)), *((part, MASK) for part in _parts(secret))] for secret in secrets]
+    return tuple(pair for found in pairs for pair in found)
 
 
 def masked_url(secret: str) -> str:

@@ -20,9 +20,12 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 16 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = os.geteuid() == 0 and not subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], check=False, capture_output=True
-    ).returncode
+    mounted = (
+        os.geteuid() == 0
+        and not subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], check=False, capture_output=True
+        ).returncode
+    )
     require("a file system of one's own", mounted, "run this test as root where mounting is allowed")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True, capture_output=True)

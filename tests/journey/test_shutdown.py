@@ -30,7 +30,7 @@ async def made() -> AsyncIterator[ClientSession]:
         yield made
 
 
-def reread(folder: Path) -> list[tuple[str, str, int]]:
+def reread(folder: Path) -> list[tuple[str, int, int]]:
     """Every delivery on disk: alert id, state as stored, attempts charged."""
     with closing(sqlite3.connect(f"file:{folder / 'gateway.db'}?mode=ro", uri=True)) as db:
         found: list[Any] = db.execute(

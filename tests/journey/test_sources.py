@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from gateway.wiring import CannotStart
 from tests.journey.journey_world import SAMPLE, SECRET, Receiver, a_body, a_gateway, a_route, environment
 
 
@@ -71,8 +72,6 @@ async def test_webhooks_are_served_over_tls(tmp_path: Path) -> None:
 async def test_a_key_that_does_not_fit_its_certificate_keeps_the_gateway_from_starting(
     tmp_path: Path, missing: str
 ) -> None:
-    from gateway.wiring import CannotStart
-
     paths = {"GATEWAY_TLS_CERT": tmp_path / "chain.pem", "GATEWAY_TLS_KEY": tmp_path / "key.pem"}
     certificate = trustme.CA().issue_cert("127.0.0.1")
     certificate.cert_chain_pems[0].write_to_path(str(paths["GATEWAY_TLS_CERT"]))

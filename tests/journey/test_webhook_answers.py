@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from gateway.wiring import Gateway
-from tests.journey.journey_world import HEADER, SAMPLE, SECRET, Client, Receiver, a_body, a_gateway, a_route, environment
+from tests.journey.journey_world import (
+    HEADER,
+    SAMPLE,
+    SECRET,
+    Client,
+    Receiver,
+    a_body,
+    a_gateway,
+    a_route,
+    environment,
+)
 
 MIB = 2**20
 HELD = b'{"eventType": "ALERT", "payloadData": "a later version"}'
@@ -50,7 +60,9 @@ async def test_an_alert_that_no_route_takes_is_accepted_and_stored(client: Clien
     assert (await client.get(f"/api/v1/alerts/{answer['id']}"))["alert_id"] == "low-one"
 
 
-async def test_an_identical_repeat_is_a_duplicate_and_is_not_delivered_again(client: Client, receiver: Receiver) -> None:
+async def test_an_identical_repeat_is_a_duplicate_and_is_not_delivered_again(
+    client: Client, receiver: Receiver
+) -> None:
     first = await client.accepted(SAMPLE)
     status, answer = await client.post(SAMPLE)
     assert (status, answer) == (200, {"status": "duplicate", "id": first, "routes": ["soc"]})
@@ -76,7 +88,14 @@ async def test_what_is_no_json_object_is_refused_and_not_stored(client: Client, 
 
 @pytest.mark.parametrize(
     ("source", "secret"),
-    [("optix", None), ("optix", ""), ("optix", "wrong"), ("optix", SECRET.upper()), ("nobody", SECRET), ("nobody", None)],
+    [
+        ("optix", None),
+        ("optix", ""),
+        ("optix", "wrong"),
+        ("optix", SECRET.upper()),
+        ("nobody", SECRET),
+        ("nobody", None),
+    ],
 )
 async def test_the_unknown_and_the_unauthenticated_hear_the_same(
     client: Client, source: str, secret: str | None
@@ -105,7 +124,9 @@ async def test_ten_mebibytes_are_taken_and_one_byte_more_is_not(client: Client, 
     assert await stored(client) == 1
 
 
-@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "nonsense", "multipart/form-data"])
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "nonsense", "multipart/form-data"]
+)
 async def test_the_content_type_is_never_looked_at(client: Client, kind: str) -> None:
     headers = {HEADER: SECRET, "Content-Type": kind}
     async with client.session.post(f"{client.webhooks}/webhooks/optix", data=SAMPLE, headers=headers) as answer:

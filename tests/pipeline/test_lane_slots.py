@@ -162,6 +162,18 @@ async def test_the_pace_counts_alerts_that_start_at_once_and_those_that_waited_a
     assert all(later - earlier > 0.99 for earlier, later in itertools.pairwise(at))
 
 
+async def test_an_alert_that_comes_just_when_the_pace_allows_one_does_not_overtake_those_that_wait(
+    world: World,
+) -> None:
+    await world.start(a_route(pace=Pace(1.0, burst=1)))
+    first = [await world.alert() for _ in range(3)]
+    await world.settled()
+    world.clock.move(1)
+    await world.alert()
+    await world.settled()
+    assert [sent.delivery_id for sent in world.receiver.sent] == [f"{alert}.soc" for alert in first[:2]]
+
+
 async def test_a_duplicate_gives_back_what_was_reserved_for_it(world: World) -> None:
     await world.start(a_route(concurrency=1, pace=Pace(0.001, burst=2)))
     body = a_body()

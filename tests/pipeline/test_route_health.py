@@ -118,6 +118,21 @@ async def test_what_was_never_sent_does_not_count_as_a_sign_of_life(world: World
     assert world.lane().state.status is RouteStatus.OPEN
 
 
+async def test_a_probe_that_taught_nothing_is_followed_by_another_at_once(world: World) -> None:
+    await world.start(a_route(retry=RetryPolicy((3600.0,), 9000.0)))
+    world.receiver.answers(DOWN)
+    waiting = await world.alert()
+    await world.settled()
+    unwordable = await world.alert(ruleNumber="UNWORDABLE")
+    await world.settled()
+    await world.store.put_route_state(RouteState("soc", RouteStatus.OPEN, "failing"))
+    await world.store.replay([f"{unwordable}.soc"])
+    await world.restart()
+    await world.settled()
+    assert [sent.delivery_id for sent in world.receiver.sent] == [f"{waiting}.soc"] * 2
+    assert await world.state(unwordable) is State.PARKED
+
+
 async def test_attempts_that_were_under_way_when_it_opened_do_not_open_it_again_and_again(world: World) -> None:
     await world.start(a_route(retry=PATIENT, concurrency=8))
     world.receiver.answers(DOWN)

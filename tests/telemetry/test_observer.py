@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -85,7 +85,7 @@ async def test_an_accepted_webhook_is_told_with_its_routes_and_counted_by_severi
 async def test_a_repeat_and_a_held_alert_are_told_apart_and_are_no_new_alerts(told: Told) -> None:
     observer = told.observer()
     observer.webhook_accepted("optix", Stored("a-1", duplicate=True, routes=("soc",)), NEW, 2)
-    observer.webhook_accepted("optix", Stored("a-2", held=True), replace(NEW, held="no payloadData", severity=""), 2)
+    observer.webhook_accepted("optix", Stored("a-2", held=True), NEW._replace(held="no payloadData", severity=""), 2)
     assert [line["event"] for line in told.lines()] == ["webhook.duplicated", "webhook.held"]
     assert told.lines()[1]["reason"] == "no payloadData"
     assert await told.count('optix_gateway_alerts_total{source="optix",severity="high"}') == 0
