@@ -9,7 +9,7 @@ import typer
 
 from gateway.cli.client import Ops, Url, rows_of, why_refused
 from gateway.cli.configuration import AsJson, EnvFiles, load_settings
-from gateway.cli.output import as_json, counted, fail, heading, line, table
+from gateway.cli.output import as_json, counted, fail, heading, line, on_terminal, table
 from gateway.domain.alert import JSON
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -40,6 +40,7 @@ Ids = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without it a filter only counts what it selects.")]
 
 _COLUMNS = ("id", "state", "attempts", "created_at", "due_at", "severity", "summary", "reason")
+_FOR_EYES = ("id", "state", "attempts", "created_at", "severity", "reason", "summary")
 _WATCHED_FOR_S, _LOOK_EVERY_S = 5.0, 0.1
 _DONE = {"replay": ("be sent again", "will be sent again"), "cancel": ("be cancelled", "cancelled")}
 _MANY = {"replay": "replays", "cancel": "cancellations"}
@@ -83,7 +84,8 @@ def list_(
         as_json(dict(found))
         return
     rows = rows_of(found, "deliveries")
-    table(_COLUMNS, [[_cell(row.get(column)) for column in _COLUMNS] for row in rows], one_line_each=True)
+    columns = _FOR_EYES if on_terminal() else _COLUMNS
+    table(columns, [[_cell(row.get(column)) for column in columns] for row in rows], one_line_each=True)
     if found.get("next"):
         line(f"There are more: --limit, or --cursor {found['next']}", error=True)
     elif not rows:
@@ -115,19 +117,24 @@ def _print_attempts(attempts: list[dict[str, JSON]]) -> None:
     """What a receiver says again and again is shown once."""
     said = ""
     for attempt in attempts:
-        heading(f"\nattempt {attempt.get('number')}, {attempt.get('started_at')}: {attempt.get('outcome')}")
-        for label, key in (
-            ("reason", "reason"),
-            ("status", "status"),
-            ("wait (s)", "hint_s"),
-            ("stored as", "reference"),
-        ):
-            if attempt.get(key) not in (None, ""):
-                line(f"    {label:10} {attempt[key]}")
+        heading(f"\nattempt {attempt.get('number')}  {attempt.get('started_at')}  {_ending(attempt)}")
         excerpt = str(attempt.get("excerpt") or "")
         for text in excerpt.splitlines() if excerpt != said else ():
             line(f"    | {text}")
         said = excerpt
+
+
+def _ending(attempt: Mapping[str, JSON]) -> str:
+    """`retry: 503 Service Unavailable, status 503, asked to wait 5 s`."""
+    status, reason = attempt.get("status"), str(attempt.get("reason") or "")
+    parts = [": ".join(filter(None, (str(attempt.get("outcome")), reason)))]
+    if status is not None and str(status) not in reason:
+        parts.append(f"status {status}")
+    if (hint_s := attempt.get("hint_s")) is not None:
+        parts.append(f"asked to wait {hint_s} s")
+    if reference := attempt.get("reference"):
+        parts.append(f"stored as {reference}")
+    return ", ".join(parts)
 
 
 def _cell(value: object) -> str:

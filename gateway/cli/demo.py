@@ -35,10 +35,10 @@ def demo(
         bool, typer.Option("--once", help="End by itself: exit 0 if everything arrived, otherwise 1.")
     ] = False,
 ) -> None:
-    """Show the whole journey on this machine, with nothing configured.
+    """Show the whole journey, with nothing configured.
 
-    A gateway on an embedded database, sample alerts in, formatted messages out to four receivers. It stays up until
-    Ctrl-C.
+    On this machine: a gateway on an embedded database, sample alerts in, formatted messages out to four receivers.
+    It stays up until Ctrl-C.
     """
     with tempfile.TemporaryDirectory(prefix="optix-gateway-demo-") as folder:
         code = asyncio.run(_demonstrate(Path(folder), once=once))

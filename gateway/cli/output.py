@@ -12,6 +12,8 @@ import typer
 from gateway.domain.alert import JSON
 from gateway.domain.text import one_line, plain
 
+_WIDEST = 40
+
 
 def line(text: str = "", *, error: bool = False) -> None:
     typer.echo(plain(text), err=error)
@@ -42,19 +44,24 @@ def nearest(name: str, known: Sequence[str]) -> str:
 
 
 def as_json(value: JSON) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=True, indent=2 if sys.stdout.isatty() else None))
+    typer.echo(json.dumps(value, ensure_ascii=True, indent=2 if on_terminal() else None))
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def on_terminal() -> bool:
+    """Whether a person reads what is printed."""
+    return sys.stdout.isatty()
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, one_line_each: bool = False) -> None:
     """A table for eyes; tab-separated lines without a header for `cut` and `awk`. `one_line_each`: on a terminal that
-    is too narrow, the last two columns are cut rather than wrapped.
+    is too narrow, the last column is cut rather than wrapped.
     """
     cleaned = [[one_line(cell) for cell in row] for row in rows]
-    if not sys.stdout.isatty():
+    if not on_terminal():
         for row in cleaned:
             typer.echo("\t".join(row))
         return
@@ -68,14 +75,12 @@ def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], *, one_line_eac
 
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for position, column in enumerate(columns):
-        whole = one_line_each and position < len(columns) - 2
-        widest = max([len(column), *(len(row[position]) for row in rows)])
-        drawn.add_column(
-            column,
-            no_wrap=one_line_each,
-            overflow="ellipsis" if one_line_each else "fold",
-            min_width=widest if whole else None,
-        )
+        if one_line_each:
+            widest = min(_WIDEST, max([len(column), *(len(row[position]) for row in rows)]))
+            least = widest if position < len(columns) - 1 else None
+            drawn.add_column(column, no_wrap=True, overflow="ellipsis", min_width=least, max_width=least)
+        else:
+            drawn.add_column(column)
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     Console().print(drawn)
