@@ -53,8 +53,8 @@ class EmailSettings(DestinationSettings):
         None, description="default 587 starttls, 465 tls, 25 none"
     )
     security: Literal["starttls", "tls", "none"] = Field("starttls", description="none sends in the clear")
-    username: str = Field("", repr=False)
-    password: SecretStr = SecretStr("")
+    username: str = Field("", repr=False, description="sign in by name, together with PASSWORD")
+    password: SecretStr = Field(SecretStr(""), description="goes with USERNAME")
     from_: Annotated[Mailbox, BeforeValidator(_mailbox)] = Field(alias="from", description="alerts@example.com")
     to: Annotated[tuple[Mailbox, ...], BeforeValidator(_mailboxes), Field(min_length=1, max_length=MAX_RECIPIENTS)] = (
         Field(description="a@example.com, Name <b@example.com>")

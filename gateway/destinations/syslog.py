@@ -44,14 +44,18 @@ class SyslogSettings(DestinationSettings):
 
     host: Annotated[str, AfterValidator(address.host)] = Field(description="name or IP address of the collector")
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="default 514 udp, 601 tcp, 6514 tls")
-    transport: Literal["udp", "tcp", "tls"] = "udp"
-    framing: Literal["octet", "lf"] = "octet"
-    format: Literal["text", "cef"] = "text"
+    transport: Literal["udp", "tcp", "tls"] = Field("udp", description="udp is never acknowledged")
+    framing: Literal["octet", "lf"] = Field("octet", description="how tcp tells records apart")
+    format: Literal["text", "cef"] = Field("text", description="a line for people, or CEF")
     facility: Annotated[int, BeforeValidator(_facility)] = Field(
         rfc5424.FACILITIES.index("local0"), description="name or number; default local0"
     )
-    hostname: Annotated[HeaderText, Field(max_length=rfc5424.MAX_HOSTNAME)] = "optix-gateway"
-    app_name: Annotated[HeaderText, Field(max_length=rfc5424.MAX_APP_NAME)] = "optix-gateway"
+    hostname: Annotated[HeaderText, Field(max_length=rfc5424.MAX_HOSTNAME)] = Field(
+        "optix-gateway", description="the sender's name in each record"
+    )
+    app_name: Annotated[HeaderText, Field(max_length=rfc5424.MAX_APP_NAME)] = Field(
+        "optix-gateway", description="the program's name in each record"
+    )
     max_bytes: ByteSize | None = Field(None, description="longest message; default 2048 over udp, else 8192")
     enterprise_id: Annotated[int, Field(ge=1, le=2**32 - 1)] = Field(
         EXAMPLE_ENTERPRISE_ID, description="IANA enterprise number in the id of the structured data"

@@ -59,7 +59,9 @@ def _upper(given: object) -> object:
 
 class WebhookSettings(DestinationSettings):
     url: HookUrl = Field(description="where to send; kept byte for byte")
-    method: Annotated[Literal["POST", "PUT", "PATCH"], BeforeValidator(_upper)] = "POST"
+    method: Annotated[Literal["POST", "PUT", "PATCH"], BeforeValidator(_upper)] = Field(
+        "POST", description="the HTTP method"
+    )
     headers: Annotated[SecretStr, AfterValidator(_readable_headers)] = Field(
         SecretStr(""), description="Name: value | Name: value, or a JSON object"
     )
@@ -78,7 +80,9 @@ class WebhookSettings(DestinationSettings):
     success: Annotated[tuple[tuple[int, int], ...], BeforeValidator(_ranges)] = Field(
         ((200, 299),), description="statuses that mean delivered: 200-299, 409"
     )
-    cloudevents_mode: Literal["structured", "binary"] = "structured"
+    cloudevents_mode: Literal["structured", "binary"] = Field(
+        "structured", description="attributes in the body, or in headers"
+    )
     ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
     tls_verify: bool = Field(True, description="false accepts any certificate")
 
