@@ -4,8 +4,16 @@ pays for another, and `--help` for nothing.
 
 from __future__ import annotations
 
+import sys
+
+INTERRUPTED = 130
+"""What a shell expects of a program that Ctrl-C ended."""
+
 
 def main() -> None:
-    from gateway.cli.app import app  # noqa: PLC0415 - `import gateway.cli` must cost nothing
+    try:
+        from gateway.cli.app import app  # noqa: PLC0415 - `import gateway.cli` must cost nothing
 
-    app()
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gateway import samples
+from gateway.cli import INTERRUPTED
 from gateway.cli.demo_receivers import Receivers, receiving
 from gateway.cli.output import counted, heading, line
 from gateway.domain.alert import Alert
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 HEADER, SECRET = "X-Optix-Auth", "demo-secret"  # of a gateway that lives for one demonstration, on loopback
 _WITHIN_S = 30.0
 _SHOWN_LINES, _SHOWN_WIDTH = 6, 160
-_INTERRUPTED = 130
 
 
 def demo(
@@ -88,7 +88,7 @@ async def _demonstrate(folder: Path, *, once: bool) -> int:
         async with running(configuration) as gateway:
             _introduce(stage, configuration, gateway)
             if not await _first(stop, _journey(stage, gateway)):
-                return _INTERRUPTED
+                return INTERRUPTED
             _conclude(stage, gateway, once=once)
             if not once and not stage.deserted:
                 await stop.wait()
