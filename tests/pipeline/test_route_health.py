@@ -6,6 +6,7 @@ import pytest
 
 from gateway.domain.delivery import RouteState, RouteStatus, State
 from gateway.domain.message import Answer
+from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.policy import RetryPolicy
 from gateway.ports import StoreUnavailable
 from tests.pipeline.faulty_store import FaultyStore
@@ -125,11 +126,11 @@ async def test_a_probe_that_taught_nothing_is_followed_by_another_at_once(world:
     await world.settled()
     unwordable = await world.alert(ruleNumber="UNWORDABLE")
     await world.settled()
-    await world.store.put_route_state(RouteState("soc", RouteStatus.OPEN, "failing"))
+    for _ in range(3):
+        await world.lane().remember(world.lane()._health.judge(Outcome(OutcomeClass.AUTH, "401 Unauthorized")))
     await world.store.replay([f"{unwordable}.soc"])
-    await world.restart()
-    await world.settled()
-    assert [sent.delivery_id for sent in world.receiver.sent] == [f"{waiting}.soc"] * 2
+    await world.pass_time(901)
+    assert [(sent.delivery_id, sent.at_s) for sent in world.receiver.sent[1:]] == [(f"{waiting}.soc", 900)]
     assert await world.state(unwordable) is State.PARKED
 
 
