@@ -7,6 +7,7 @@ from itertools import accumulate
 from gateway.domain.policy import Pace, Policy
 
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+_EACH = {"s": "a second", "m": "a minute", "h": "an hour"}
 _DAYS_FROM_S = 100 * 3600
 _NO_DAYS = _UNITS[1:]
 
@@ -48,14 +49,23 @@ def backlog_in_words(policy: Policy) -> str:
 
 
 def _rate_in_words(pace: Pace) -> str:
-    per = {"second": pace.per_s, "minute": pace.per_s * 60, "hour": pace.per_s * 3600}
-    unit = next((unit for unit, count in per.items() if count >= 1), "hour")
-    return f"{per[unit]:g} a {unit}"
+    count, unit = _rate(pace)
+    return f"{count} {_EACH[unit]}"
 
 
 def rate_as_written(pace: Pace | None) -> str:
-    """As RATE_LIMIT takes it: `0.4/s:5`."""
-    return f"{pace.per_s:g}/s:{pace.burst}" if pace else "off"
+    """As RATE_LIMIT takes it: `24/m:5`."""
+    if pace is None:
+        return "off"
+    count, unit = _rate(pace)
+    return f"{count}/{unit}:{pace.burst}"
+
+
+def _rate(pace: Pace) -> tuple[str, str]:
+    """How many in which unit: the first in which it is a whole number."""
+    counts = [(pace.per_s * seconds, unit) for unit, seconds in (("s", 1), ("m", 60), ("h", 3600))]
+    whole = [(f"{count:.0f}", unit) for count, unit in counts if count > 0.5 and abs(count - round(count)) < 1e-6]
+    return whole[0] if whole else (f"{counts[-1][0]:g}", "h")
 
 
 def duration_in_words(seconds: float) -> str:
