@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -47,7 +48,7 @@ class Courier:
         probing = lane.is_probe(claim)
         started_us = self._clock.now_us()
         try:
-            outcome, answer = await self._attempt(lane, claim, alert)
+            outcome, answer = await self._attempt(lane.route, claim, alert)
         except Exception as error:  # noqa: BLE001 - one delivery's surprise must not stop the others
             structlog.get_logger().error("delivery.crashed", delivery=claim.delivery_id, exc_info=error)
             outcome, answer = Outcome(OutcomeClass.OURS, f"unexpected {type(error).__name__}"), None
@@ -65,18 +66,20 @@ class Courier:
         if result.state is State.PENDING:
             lane.wake_in(result.delay_us / _SECOND_US)
 
-    async def _attempt(self, lane: Lane, claim: Claim, alert: Alert | None) -> tuple[Outcome, Answer | None]:
-        route = lane.route
+    async def _attempt(
+        self, route: ConfiguredRoute, claim: Claim, alert: Alert | None
+    ) -> tuple[Outcome, Answer | None]:
+        """What came of it, safe to show, and what the receiver said; None when nothing was sent."""
         if claim.attempt > len(route.policy.retry.schedule_s) + 1:
             # Attempts are counted when handed out: one that takes the process down with it ends here, not in a loop.
             return Outcome(OutcomeClass.REJECTED, "the last attempt allowed was interrupted"), None
-        context = self._context(claim)
+        context, secrets = self._context(claim), self._secrets_of(route)
         try:
             message = route.destination.format(alert or _read(claim), context, route.settings)
         except FormatFault as fault:
-            return Outcome(OutcomeClass.OURS, str(fault)), None
+            return Outcome(OutcomeClass.OURS, mask(str(fault), secrets)), None
         answer = await self._transport.send(message, route.policy.timeout_s)
-        return route.destination.outcome_of(answer, self._now(), context, route.settings), answer
+        return judged(route, answer, self._now(), context, secrets), answer
 
     def _context(self, claim: Claim) -> Context:
         return Context(
@@ -113,12 +116,12 @@ class Courier:
             started_us=started_us,
             ended_us=ended_us,
             outcome=outcome.kind,
-            reason=mask(outcome.reason, secrets),
+            reason=outcome.reason,
             status=outcome.status,
             hint_s=outcome.hint_s,
             headers={name: mask(value, secrets) for name, value in _kept(answer).items()},
             excerpt=excerpt(answer, secrets),
-            reference=mask(outcome.reference, secrets),
+            reference=outcome.reference,
             revision=self._revision,
         )
         return Result(
@@ -161,6 +164,18 @@ def _kept(answer: Answer | None) -> Mapping[str, str]:
     return {
         name: value for name, value in answer.headers.items() if name in KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
     }
+
+
+def judged(route: ConfiguredRoute, answer: Answer, now: datetime, context: Context, secrets: Sequence[str]) -> Outcome:
+    """What the answer means, in words without secrets: receivers quote what they were sent."""
+    if isinstance(answer, MailAnswer):  # what it said of single recipients goes on as progress
+        refused = {who: (code, mask(text, secrets)) for who, (code, text) in answer.refused.items()}
+        answer = replace(answer, text=mask(answer.text, secrets), refused=refused)
+    outcome = route.destination.outcome_of(answer, now, context, route.settings)
+    reason, reference = mask(outcome.reason, secrets), mask(outcome.reference, secrets)
+    if (reason, reference) == (outcome.reason, outcome.reference):
+        return outcome
+    return replace(outcome, reason=reason, reference=reference)
 
 
 def excerpt(answer: Answer | None, secrets: Sequence[str]) -> str:

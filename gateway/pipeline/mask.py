@@ -2,33 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import assert_never
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from gateway.domain.alert import JSON
 from gateway.domain.message import HttpRequest, Mail, Message, SyslogRecord
 
 MASK = "****"
 _SHORTEST_PART = 8
+_UNCHANGED = re.compile(r"[A-Za-z0-9_-]{12,}")  # the same in every escaping, be it an escaping of an escaping
+_REPEATED_LENGTH = 256
+_CUT_LENGTH = 150
 _SHOWN_HEADERS = frozenset({"content-type", "accept", "user-agent", "webhook-id", "webhook-timestamp"})
 _SHOWN_PREFIXES = ("ce-", "optix-gateway-")
 
 
 def mask(text: str, secrets: Sequence[str]) -> str:
-    """The text with every secret replaced, and every telling part of a secret URL."""
-    for needle, instead in _needles(tuple(secrets)):
+    """The text with every secret replaced, and every telling part of a secret URL, also where they stand encoded."""
+    kept = tuple(secrets)
+    return _masked_once(text, kept) if len(text) <= _REPEATED_LENGTH else _masked(text, kept)
+
+
+def _masked(text: str, secrets: tuple[str, ...]) -> str:
+    needles = _needles(secrets)
+    for needle, instead in needles:
         if needle in text:
             text = text.replace(needle, instead)
+    return text if len(text) < _CUT_LENGTH else _without_half_a_secret(text, needles)
+
+
+_masked_once = lru_cache(maxsize=2048)(_masked)  # "200 OK" and header values come again and again
+
+
+def _without_half_a_secret(text: str, needles: Sequence[tuple[str, str]]) -> str:
+    """Long texts may have been cut by whoever wrote them, in the middle of what they quoted."""
+    end = text.rstrip("…")
+    for needle, _ in needles:
+        for length in range(len(needle) - 1, _SHORTEST_PART - 1, -1):
+            if end.endswith(needle[:length]):
+                return end[:-length] + MASK
     return text
 
 
 @lru_cache(maxsize=4096)
 def _needles(secrets: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """What to look for and what to put in its place, in order."""
-    pairs = [[(secret, masked_url(secret)), *((part, MASK) for part in _parts(secret))] for secret in secrets]
-    return tuple(pair for found in pairs for pair in found)
+    found: dict[str, str] = {}
+    for secret in secrets:
+        found.setdefault(secret, masked_url(secret))
+        for part in (*_parts(secret), secret):
+            for spelt in (part, *_spellings(part)):
+                found.setdefault(spelt, MASK)
+    return tuple(found.items())
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """How receivers quote what they got: in URLs, in JSON, and in what authenticates (RFC 7617, RFC 4616)."""
+    if len(secret) < _SHORTEST_PART:
+        return
+    yield quote(secret, safe="", errors="replace")
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    plain = secret.encode("utf-8", "replace")
+    for shift in range(3):
+        # Whatever stands before it, one of three groupings by threes is that of the text it is part of.
+        whole = bytes(shift) + plain
+        yield b64encode(whole[3 if shift else 0 : len(whole) // 3 * 3]).decode("ascii")
+    yield from _UNCHANGED.findall(secret)
 
 
 def masked_url(secret: str) -> str:

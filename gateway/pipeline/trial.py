@@ -11,7 +11,7 @@ from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.optix import parse
 from gateway.domain.outcome import OutcomeClass
-from gateway.pipeline.attempt import excerpt
+from gateway.pipeline.attempt import excerpt, judged
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.mask import mask, shown
 from gateway.ports import Transport
@@ -47,12 +47,12 @@ async def try_route(route: ConfiguredRoute, transport: Transport, now_us: int) -
     except FormatFault as fault:
         return TestReport(route.name, ok=False, outcome=OutcomeClass.OURS, reason=mask(str(fault), secrets))
     answer = await transport.send(message, route.policy.timeout_s)
-    outcome = route.destination.outcome_of(answer, now, context, route.settings)
+    outcome = judged(route, answer, now, context, secrets)
     return TestReport(
         route.name,
         ok=outcome.kind is OutcomeClass.OK,
         outcome=outcome.kind,
-        reason=mask(outcome.reason, secrets),
+        reason=outcome.reason,
         status=outcome.status,
         answer=excerpt(answer, secrets),
         request=shown(message, secrets),

@@ -7,12 +7,14 @@ import json
 import os
 import signal
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from aiohttp import ClientSession, ClientTimeout, web
 
@@ -71,12 +73,13 @@ class Received:
 
 
 class Receiver:
-    """An HTTP server that answers with `statuses` in turn, the last one for ever. While `shut`, nobody is answered.
-    `echo`: the answer repeats the request, headers and all.
+    """An HTTP server that answers with `statuses` in turn, the last one for ever, or as `answer` says for a path. While
+    `shut`, nobody is answered. `echo`: the answer repeats the request, headers and all.
     """
 
-    def __init__(self, *statuses: int, echo: bool = False) -> None:
+    def __init__(self, *statuses: int, answer: Callable[[str], int] | None = None, echo: bool = False) -> None:
         self.statuses = list(statuses) or [200]
+        self._status_of = answer or self._next_status
         self.got: list[Received] = []
         self._echo = echo
         self._open = asyncio.Event()
@@ -113,12 +116,16 @@ class Receiver:
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         self.got.append(Received(request.path_qs, dict(request.headers), await _whole(request)))
         await self._open.wait()
-        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        status = self._status_of(request.path_qs)
         if not self._echo:
             return web.Response(status=status)
-        text = f"{request.path_qs}\n" + "\n".join(f"{name}: {value}" for name, value in request.headers.items())
-        quoted = request.headers.get("Authorization", "none")
-        return web.Response(status=status, text=text, headers={"X-Request-Id": quoted, "Via": request.path_qs})
+        said = [request.path_qs, str(request.rel_url), *request.headers.values()]
+        spelt = [(each, quote(each), json.dumps(each), b64encode(each.encode()).decode()) for each in said]
+        quoted = {"X-Request-Id": request.headers.get("Authorization", "none"), "Via": request.path_qs}
+        return web.Response(status=status, text=json.dumps({"message": spelt, "id": spelt}), headers=quoted)
+
+    def _next_status(self, _path: str) -> int:
+        return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
 
 
 async def _whole(request: web.BaseRequest) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.domain.delivery import State
-from gateway.domain.message import Answer, HttpAnswer
+from gateway.domain.message import Answer, HttpAnswer, NoAnswer
 from gateway.domain.outcome import OutcomeClass
 from gateway.domain.policy import RetryPolicy
 from tests.pipeline.faulty_store import FaultyStore
@@ -96,6 +96,18 @@ async def test_an_attempt_is_recorded_with_everything_but_secrets(world: World) 
     assert detail["headers"] == {"retry-after": "7", "x-ratelimit-remaining": "0", "via": "proxy for ****"}
     assert detail["revision"] == "r1"
     assert token not in json.dumps(detail)
+
+
+async def test_a_route_does_not_quote_secrets_as_the_reason_of_its_state(world: World) -> None:
+    await world.start()
+    token = SECRET.rpartition("/")[2]
+    world.receiver.answers(NoAnswer(f"no route to {token}"))
+    for _ in range(6):
+        await world.alert()
+    await world.pass_time(2000)
+    (view,) = await world.operations.routes()
+    assert (view.status, view.reason) == ("open", "no route to ****")
+    assert token not in str(await world.store.route_states())
 
 
 async def test_a_secret_at_the_edge_of_the_excerpt_is_not_cut_in_half(world: World) -> None:

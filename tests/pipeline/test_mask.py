@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import json
+from base64 import b64encode
+from urllib.parse import quote
+
 import pytest
 
 from gateway.domain.message import HttpRequest, Mail, SyslogRecord
@@ -27,6 +31,37 @@ def test_no_telling_part_of_a_secret_url_is_left(leak: str) -> None:
     masked = mask(leak, (URL,))
     for part in ("abcdefghijkl", "Zm9vYmFyYmF6", "s3cretpass"):
         assert part not in masked
+
+
+SPECIAL = 'pa"ss/wörd+%&='
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        SPECIAL,
+        quote(SPECIAL, safe=""),
+        json.dumps(SPECIAL),
+        json.dumps(SPECIAL, ensure_ascii=False),
+        *(b64encode(before + SPECIAL.encode() + b"\r\n").decode() for before in (b"", b"u:", b"user:", b"\0user\0")),
+    ],
+)
+def test_a_secret_is_found_however_a_receiver_spells_it(spelt: str) -> None:
+    masked = mask(f"refused: {spelt} is wrong", (SPECIAL,))
+    assert "****" in masked
+    assert sum(len(piece) for piece in masked.split("****")) <= len("refused:  is wrong") + 16
+
+
+def test_the_long_words_of_a_secret_are_found_in_any_escaping() -> None:
+    secret = 'abcdefghijklmno"/+'
+    assert "abcdefgh" not in mask(json.dumps(json.dumps(json.dumps([secret]))), (secret,))
+
+
+@pytest.mark.parametrize("length", [8, 12, len("abcdefghijkl")])
+@pytest.mark.parametrize("mark", ["", "…"])
+def test_half_a_secret_at_the_end_of_a_long_text_is_masked_too(length: int, mark: str) -> None:
+    said = "x" * 190
+    assert mask(said + "abcdefghijkl"[:length] + mark, (URL,)) == said + "****" + (mark if length == 12 else "")
 
 
 def test_text_without_secrets_is_left_alone() -> None:
