@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from gateway.destinations import kinds
-from tests.journey.journey_world import Client, Process, Receiver, a_body, environment, session, until
+from tests.journey.journey_world import Client, Process, Receiver, a_body, a_route, environment, session, until
 
 STATUSES = {"fine": 200, "failing": 503, "refusing": 401, "rejecting": 422, "large": 413, "gone": 404}
 NEVER_READ = "{% if alert.alert_id == 'unwordable' %}{{ there_is_no_such_name }}{% endif %}{{ alert.summary|tojson }}"
@@ -98,7 +98,7 @@ def plant(folder: Path, planted: Planted, port: int, mail_port: int, closed: int
     ports = dict.fromkeys(STATUSES, port) | {"unreachable": closed}
     for how, at in ports.items():
         for kind, keys in _routes(f"http://127.0.0.1:{at}", how, planted).items():
-            common = {"DESTINATION": kind.partition("_")[0], "RETRY_SCHEDULE": "50ms,50ms", "TIMEOUT": "5s"}
+            common = {"DESTINATION": kind.partition("_")[0], "RETRY_SCHEDULE": "50ms,50ms", "RATE_LIMIT": "off"}
             for key, value in (common | keys).items():
                 settings[f"GATEWAY_ROUTES__{kind.upper()}_{how.upper()}__{key}"] = value
     for how, at in (("refusing", mail_port), ("unreachable", closed)):
@@ -114,11 +114,9 @@ def plant(folder: Path, planted: Planted, port: int, mail_port: int, closed: int
             "TO": "soc@example.com",
         }
         settings |= {f"GATEWAY_ROUTES__EMAIL_{how.upper()}__{key}": value for key, value in mail.items()}
-    settings["GATEWAY_ROUTES__SYSLOG__DESTINATION"] = "syslog"  # has no secrets, and logs that it failed
-    settings["GATEWAY_ROUTES__SYSLOG__HOST"] = "127.0.0.1"
-    settings["GATEWAY_ROUTES__SYSLOG__TRANSPORT"] = "tcp"
-    settings["GATEWAY_ROUTES__SYSLOG__PORT"] = str(closed)
-    return settings
+    # Syslog has no secrets, but it logs that it failed.
+    syslog = {"HOST": "127.0.0.1", "TRANSPORT": "tcp", "PORT": str(closed)}
+    return settings | a_route("syslog", "syslog", **syslog)
 
 
 def _routes(base: str, how: str, planted: Planted) -> dict[str, dict[str, str]]:
