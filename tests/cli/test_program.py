@@ -159,6 +159,13 @@ def read_some(descriptor: int) -> bytes:
         return b""
 
 
+def test_what_the_output_cannot_carry_does_not_end_a_command() -> None:
+    env = environ({"PYTHONIOENCODING": "ascii"})
+    done = subprocess.run([*PROGRAM, "destinations", "ntfy"], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "(tk_\\u2026)" in done.stdout
+
+
 def test_the_command_and_the_module_are_the_same_program() -> None:
     done = subprocess.run([*PROGRAM, "--version"], env=environ(), capture_output=True, text=True, check=True)
     assert done.stdout == f"optix-gateway {gateway.__version__}\n"
