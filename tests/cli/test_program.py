@@ -160,7 +160,7 @@ def read_some(descriptor: int) -> bytes:
 
 
 def test_what_the_output_cannot_carry_does_not_end_a_command() -> None:
-    env = environ({"PYTHONIOENCODING": "ascii"})
+    env = environ({"PYTHONIOENCODING": "latin-1"})
     done = subprocess.run([*PROGRAM, "destinations", "ntfy"], env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "(tk_\\u2026)" in done.stdout
