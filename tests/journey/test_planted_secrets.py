@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+import pytest
+
 from gateway.destinations import kinds
 from tests.journey.journey_world import Client, Process, Receiver, a_body, a_route, environment, session, until
 
@@ -237,6 +239,7 @@ def database(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.glob("gateway.db*")))
 
 
+@pytest.mark.slow
 async def test_no_planted_secret_shows_anywhere(tmp_path: Path) -> None:
     planted = Planted()
     async with Receiver(answer=status_of, echo=True) as receiver, mail_server() as mail_port, session() as made:
