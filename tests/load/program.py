@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from tests.load.sender import HEADER, SECRET, status_of
@@ -25,8 +26,11 @@ def free_port() -> int:
         return port
 
 
+@cache
 def cores() -> tuple[int, int]:
-    """One core for the program and another for everything around it; the same one where there is no other."""
+    """One core for the program and another for everything around it; the same one where there is no other. Decided
+    once, before anything is bound to one of them.
+    """
     usable = sorted(os.sched_getaffinity(0))
     return usable[0], usable[-1]
 
@@ -35,6 +39,15 @@ def cpu_s(pid: int) -> float:
     """Processor time of all threads so far: proc_pid_stat(5), fields 14 and 15."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def core_used_s(core: int) -> float:
+    """Time that this core gave to any program, or that the host took from it: proc_stat(5)."""
+    fields = next(
+        line.split() for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{core} ")
+    )
+    user, nice, system, steal = (int(fields[column]) for column in (1, 2, 3, 8))
+    return (user + nice + system + steal) / _TICKS
 
 
 def rss_mib(pid: int) -> float:
