@@ -26,8 +26,8 @@ _runs = itertools.count(1)
 @dataclass(frozen=True, slots=True)
 class Burst:
     """`cpu_us`: processor time for each alert, everything included. `per_s`: alerts that arrived each second.
-    `taken`: the share of its core that went elsewhere meanwhile: to other programs, the host, or the kernel's own threads,
-    some of which (the file system's journal) work for this program. So it explains a figure and never corrects one.
+    `taken`: the share of its core that went elsewhere meanwhile: to other programs, the host, or the kernel's own
+    threads, some of which (the file system's journal) work for this program. It explains a figure, never corrects one.
     """
 
     cpu_us: float
