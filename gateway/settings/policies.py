@@ -15,9 +15,13 @@ POLICY_KEYS = ("ENABLED", "RETRY_SCHEDULE", "RETRY_FOR", "TIMEOUT", "CONCURRENCY
 _MOST_WAITS = 100
 
 
-def read_policy(keys: Keys, destination: Destination[Any]) -> Policy:
-    """What a route leaves out is as its destination likes it, or else as the gateway does."""
-    usual = Policy(concurrency=destination.concurrency, pace=destination.pace, backlog=destination.backlog)
+def usual_policy(destination: Destination[Any]) -> Policy:
+    """As the destination likes it, or else as the gateway does."""
+    return Policy(concurrency=destination.concurrency, pace=destination.pace, backlog=destination.backlog)
+
+
+def read_policy(keys: Keys, usual: Policy) -> Policy:
+    """What a route leaves out is as `usual`."""
     return Policy(
         enabled=keys.read("ENABLED", flag, usual.enabled),
         retry=RetryPolicy(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from gateway.destinations import DestinationSettings, FormatFault, kinds
 from gateway.domain.alert import Alert
 from gateway.domain.filter import FILTER_KEYS, Filter, FilterMistakes, parse_filter
 from gateway.domain.optix import parse
+from gateway.domain.policy import Policy
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.samples import load as load_sample
 from gateway.samples import names as sample_names
@@ -20,7 +21,7 @@ from gateway.settings.gateway import DEFAULT_SOURCE
 from gateway.settings.keys import Keys, unknown_keys
 from gateway.settings.kinds import COMMON_KEYS, Kind, kind_of
 from gateway.settings.mistakes import Mistake, listed, nearest, or_nearest, quoted
-from gateway.settings.policies import POLICY_KEYS, read_policy
+from gateway.settings.policies import POLICY_KEYS, read_policy, usual_policy
 from gateway.settings.routefiles import RouteEntries
 from gateway.settings.sentences import ended, sentence
 from gateway.settings.units import items, unknown_choice
@@ -46,25 +47,41 @@ def _read_route(entries: RouteEntries, names: Sequence[str], mistakes: list[Mist
 def _route(entries: RouteEntries, names: Sequence[str], keys: Keys) -> ConfiguredRoute | None:
     kind = _read_kind(entries, names, keys)
     if kind is None:
+        _check_common(entries, keys)
         return None
-    for value in unknown_keys(entries.layers, kind.known):
-        keys.mistakes.append(value.mistake(_unknown_key(value.key, kind)))
-    _take(keys, (*FILTER_KEYS, *POLICY_KEYS, *kind.keys), entries.layers, kind)
+    _refuse_unknown(entries, keys, kind.known, f"a route to {kind.name} has no such key")
+    _take(keys, (*FILTER_KEYS, *POLICY_KEYS, *kind.keys), entries.layers, kind.known, kind.secrets)
     _check_files(kind, keys)
     chosen = _read_filter(keys)
-    policy = read_policy(keys, kind.destination)
+    policy = read_policy(keys, usual_policy(kind.destination))
     settings = _read_settings(entries, kind, keys)
     if chosen is None or settings is None or keys.mistakes:
         return None
     return ConfiguredRoute(entries.name, chosen, policy, kind.name, kind.destination, settings, entries.origin)
 
 
-def _take(keys: Keys, names: Iterable[str], layers: Sequence[Layer], kind: Kind) -> None:
+def _check_common(entries: RouteEntries, keys: Keys) -> None:
+    """Without a kind its own keys cannot be judged; those of every route can, and a key that no kind knows."""
+    known = frozenset[str]().union(*(kind_of(name).known for name in kinds()))
+    _refuse_unknown(entries, keys, known, "no route has such a key")
+    _take(keys, (*FILTER_KEYS, *POLICY_KEYS), entries.layers, known, ())
+    _read_filter(keys)
+    read_policy(keys, Policy())
+
+
+def _refuse_unknown(entries: RouteEntries, keys: Keys, known: Collection[str], said: str) -> None:
+    for value in unknown_keys(entries.layers, known):
+        keys.mistakes.append(value.mistake(or_nearest(said, value.key.rpartition("__")[2], known)))
+
+
+def _take(
+    keys: Keys, names: Iterable[str], layers: Sequence[Layer], known: Collection[str], secrets: Collection[str]
+) -> None:
     """Only what is there: routes are many, and most keys are left out of most of them."""
     given = {key for layer in layers for key in layer}
     for name in names:
         if name in given or f"{name}_FILE" in given:
-            keys.take(name, layers, known=kind.known, secret=name in kind.secrets)
+            keys.take(name, layers, known=known, secret=name in secrets)
 
 
 def _check_files(kind: Kind, keys: Keys) -> None:
@@ -92,11 +109,6 @@ def _read_kind(entries: RouteEntries, names: Sequence[str], keys: Keys) -> Kind 
         return None
 
 
-def _unknown_key(written: str, kind: Kind) -> str:
-    key = written.rpartition("__")[2]
-    return or_nearest(f"a route to {kind.name} has no such key", key, kind.known)
-
-
 def _read_filter(keys: Keys) -> Filter | None:
     lists: dict[str, Sequence[str]] = {}
     for key in FILTER_KEYS:
@@ -110,8 +122,9 @@ def _read_filter(keys: Keys) -> Filter | None:
     try:
         return parse_filter(lists)
     except FilterMistakes as found:
+        elsewhere = "DESTINATION" if "DESTINATION" in keys.values else next(iter(lists))
         for key, message in found.mistakes:
-            keys.refuse(key if key in keys.values else "DESTINATION", ended(message))
+            keys.refuse(key if key in keys.values else elsewhere, ended(message))
         return None
 
 

@@ -109,6 +109,20 @@ def test_a_wrong_filter_is_reported_at_its_line(site: Site, line: str, words: st
     assert words in mistake
 
 
+@pytest.mark.parametrize(
+    ("first", "place"), [("DESTINATION=webhok", ":1: DESTINATION: "), ("# none", ": DESTINATION: ")]
+)
+def test_without_a_known_kind_everything_else_is_still_checked(site: Site, first: str, place: str) -> None:
+    site.route(
+        "soc", first, "URL=https://a.example", "MIN_SEVERTY=high", "SEVERITIES=medum", "TIMEOUT=30", "TOPIC_FILE=none"
+    )
+    kind, unknown, severity, timeout = site.mistakes()
+    assert kind.startswith(f"config/routes/soc.env{place}")
+    assert unknown == 'config/routes/soc.env:3: MIN_SEVERTY: no route has such a key; did you mean "MIN_SEVERITY"?'
+    assert severity.startswith("config/routes/soc.env:4: SEVERITIES: ")
+    assert timeout.startswith("config/routes/soc.env:5: TIMEOUT: ")
+
+
 def test_a_template_that_fails_on_a_sample_is_reported_at_the_body(site: Site) -> None:
     site.write("body.j2", '{"text": {{ alert.sumary|tojson }}}')
     site.route("hook", "DESTINATION=webhook", "URL=https://a.example", "FORMAT=template", "BODY_FILE=../../body.j2")
