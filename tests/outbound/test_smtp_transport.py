@@ -17,6 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from gateway.domain.message import Answer, Mail, MailAnswer, NoAnswer, Tls
 from gateway.outbound.transports import Transports
 from tests.outbound.conftest import Serve
+from tests.services import require
 
 # aiosmtpd warns its operators of what some of these servers are there to do.
 pytestmark = [
@@ -270,8 +271,7 @@ def another_address() -> str:
 
 async def test_credentials_leave_the_machine_over_tls_only(transports: Transports) -> None:
     address = another_address()
-    if not address:
-        pytest.skip("this machine has no address but loopback")
+    require("an address besides loopback", bool(address), "this test needs any network interface that is up")
     heard: list[bytes] = []
 
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

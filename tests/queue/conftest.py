@@ -8,6 +8,7 @@ import pytest
 
 from gateway.ports import Store
 from tests.queue.store_world import Engine, FakeClock, SqliteEngine
+from tests.services import require
 
 ENGINES: dict[str, Callable[[Path], Engine]] = {"sqlite": SqliteEngine}
 
@@ -43,7 +44,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True, check=False
     )
-    if mounted.returncode:
-        pytest.skip("a small disk cannot be mounted here (needs root)")
+    require("a small disk", mounted.returncode == 0, "mounting a tmpfs needs root")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
