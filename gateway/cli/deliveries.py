@@ -141,58 +141,39 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-@app.command()
-def replay(
-    ids: Ids = None,
-    *,
-    state: States = None,
-    route: Routes = None,
-    alert: AlertId = None,
-    environment: Environment = None,
-    severity: Severity = None,
-    alert_type: AlertType = None,
-    rule: Rule = None,
-    since: Since = None,
-    until: Until = None,
-    yes: Yes = False,
-    env_file: EnvFiles = None,
-    url: Url = None,
-    json_: AsJson = False,
-) -> None:
-    """Send again: these, or all that a filter selects.
+def _changing(verb: str) -> Callable[..., None]:
+    """The command of that verb: both choose what to change in the same words."""
 
-    What a filter selects is only counted, unless --yes is given.
-    """
-    chosen = _given(state=state, route=route, alert=alert, environment=environment, severity=severity)
-    chosen |= _given(type=alert_type, rule=rule, since=since, until=until)
-    _change("replay", ids or [], chosen, lambda: _ops(env_file, url), yes=yes, json_=json_)
+    def command(
+        ids: Ids = None,
+        *,
+        state: States = None,
+        route: Routes = None,
+        alert: AlertId = None,
+        environment: Environment = None,
+        severity: Severity = None,
+        alert_type: AlertType = None,
+        rule: Rule = None,
+        since: Since = None,
+        until: Until = None,
+        yes: Yes = False,
+        env_file: EnvFiles = None,
+        url: Url = None,
+        json_: AsJson = False,
+    ) -> None:
+        chosen = _given(state=state, route=route, alert=alert, environment=environment, severity=severity)
+        chosen |= _given(type=alert_type, rule=rule, since=since, until=until)
+        _change(verb, ids or [], chosen, lambda: _ops(env_file, url), yes=yes, json_=json_)
+
+    return command
 
 
-@app.command()
-def cancel(
-    ids: Ids = None,
-    *,
-    state: States = None,
-    route: Routes = None,
-    alert: AlertId = None,
-    environment: Environment = None,
-    severity: Severity = None,
-    alert_type: AlertType = None,
-    rule: Rule = None,
-    since: Since = None,
-    until: Until = None,
-    yes: Yes = False,
-    env_file: EnvFiles = None,
-    url: Url = None,
-    json_: AsJson = False,
-) -> None:
-    """Give up: these, or all that a filter selects.
-
-    What a filter selects is only counted, unless --yes is given.
-    """
-    chosen = _given(state=state, route=route, alert=alert, environment=environment, severity=severity)
-    chosen |= _given(type=alert_type, rule=rule, since=since, until=until)
-    _change("cancel", ids or [], chosen, lambda: _ops(env_file, url), yes=yes, json_=json_)
+for _verb, _words in (("replay", "Send again"), ("cancel", "Give up")):
+    app.command(
+        _verb,
+        help=f"{_words}: these, or all that a filter selects.\n\n"
+        "What a filter selects is only counted, unless --yes is given.",
+    )(_changing(_verb))
 
 
 def _change(
