@@ -16,7 +16,6 @@ from gateway.queue.routes import routes_in_state
 from gateway.queue.schema import CODES, STATES
 
 LAST = 2**62
-START: tuple[int, str] = (0, "")
 END: tuple[int, str] = (LAST, "")
 
 
