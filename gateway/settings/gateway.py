@@ -143,7 +143,7 @@ class GatewaySettings(BaseSettings):
         description="where webhooks arrive",
     )
     ops_listen: Annotated[Address | None, _read(_address_or_off)] = Field(
-        Address("127.0.0.1", 8081), description="ops page, API, metrics and health; empty switches it off"
+        Address("127.0.0.1", 8081), description="ops API, metrics and health; empty switches it off"
     )
     ops_token: Annotated[SecretStr | None, _read(_ops_token)] = Field(
         None, description="required by page and API unless the ops listener is loopback"
