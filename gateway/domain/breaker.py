@@ -22,7 +22,10 @@ UNNAMED_HOLD_S = 5.0
 @dataclass(frozen=True, slots=True)
 class Breaker:
     """`failures` in a row over at least `span_s` open it: one burst that fails at once is no outage. Probes come
-    `probe_first_s` later, then at doubled waits up to `probe_most_s`; refused credentials are probed rarely, because
+    `probe_first_s` later, then at doubled waits up to `probe_most_s`.
+
+    A refused connection needs no such span: nothing listens there, and more attempts would only be spent. It is mostly
+    a restart, so that the first probe comes `restart_probe_s` later. Refused credentials are probed rarely, because
     receivers count such attempts against us.
     """
 
@@ -30,6 +33,7 @@ class Breaker:
     span_s: float = 10.0
     probe_first_s: float = 15.0
     probe_most_s: float = 300.0
+    restart_probe_s: float = 1.0
     auth_failures: int = 3
     auth_probe_s: float = 900.0
     auth_probe_most_s: float = 3600.0
@@ -92,27 +96,41 @@ def restarted(state: RouteState, now_us: int, *, enabled: bool = True) -> RouteS
 
 
 def _failed(state: RouteState, outcome: Outcome, now_us: int, rule: Breaker) -> RouteState:
-    failures = state.failures + 1
-    since_us = state.failing_since_us or now_us
-    state = replace(state, failures=failures, failing_since_us=since_us)
-    if state.status is RouteStatus.PAUSED:
-        return state
-    auth = outcome.kind is OutcomeClass.AUTH
-    if state.status is RouteStatus.OPEN and now_us < state.probe_at_us:
-        return state  # it was under way when the breaker opened: no probe, and no reason to probe later
+    state = replace(state, failures=state.failures + 1, failing_since_us=state.failing_since_us or now_us)
     if state.status is RouteStatus.OPEN:
-        most_s = rule.auth_probe_most_s if auth else rule.probe_most_s
-        wait_s = min(max(state.probe_wait_s, rule.probe_first_s) * 2, most_s)
-        return _probed_after(replace(state, reason=outcome.reason, cause=_cause(auth=auth)), wait_s, now_us)
-    lasted = now_us - since_us >= rule.span_s * _SECOND_US
-    if (failures >= rule.auth_failures) if auth else (failures >= rule.failures and lasted):
-        state = _stopped(state, RouteStatus.OPEN, _cause(auth=auth), outcome.reason, now_us)
-        return _probed_after(state, rule.auth_probe_s if auth else rule.probe_first_s, now_us)
-    return state
+        return _probe_failed(state, outcome, now_us, rule)
+    if state.status is RouteStatus.PAUSED or not _opens(state, outcome, now_us, rule):
+        return state
+    state = _stopped(state, RouteStatus.OPEN, _cause(outcome), outcome.reason, now_us)
+    return _probed_after(state, _first_wait_s(outcome, rule), now_us)
 
 
-def _cause(*, auth: bool) -> str:
-    return "auth" if auth else "failing"
+def _opens(state: RouteState, outcome: Outcome, now_us: int, rule: Breaker) -> bool:
+    if outcome.kind is OutcomeClass.AUTH:
+        return state.failures >= rule.auth_failures
+    lasted = now_us - state.failing_since_us >= rule.span_s * _SECOND_US
+    return state.failures >= rule.failures and (lasted or outcome.nothing_listens)
+
+
+def _probe_failed(state: RouteState, outcome: Outcome, now_us: int, rule: Breaker) -> RouteState:
+    if now_us < state.probe_at_us:
+        return state  # it was under way when the breaker opened: no probe, and no reason to probe later
+    wait_s = state.probe_wait_s * 2 or _first_wait_s(outcome, rule)
+    if outcome.kind is OutcomeClass.AUTH:
+        wait_s = min(max(wait_s, rule.auth_probe_s), rule.auth_probe_most_s)
+    else:
+        wait_s = min(wait_s, rule.probe_most_s)
+    return _probed_after(replace(state, reason=outcome.reason, cause=_cause(outcome)), wait_s, now_us)
+
+
+def _first_wait_s(outcome: Outcome, rule: Breaker) -> float:
+    if outcome.kind is OutcomeClass.AUTH:
+        return rule.auth_probe_s
+    return rule.restart_probe_s if outcome.nothing_listens else rule.probe_first_s
+
+
+def _cause(outcome: Outcome) -> str:
+    return "auth" if outcome.kind is OutcomeClass.AUTH else "failing"
 
 
 def _probed_after(state: RouteState, wait_s: float, now_us: int) -> RouteState:

@@ -91,6 +91,10 @@ class MailAnswer:
     refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 
+CONNECTION_REFUSED = "connection refused"
+"""The one reason of a `NoAnswer` that rules act on: no program listens at the receiver's address."""
+
+
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
     """The receiver could not be reached or did not finish. `reason` is safe to show: what failed in words

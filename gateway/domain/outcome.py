@@ -10,7 +10,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import assert_never
 
-from gateway.domain.message import Answer, HttpAnswer, MailAnswer, NoAnswer, Written
+from gateway.domain.message import CONNECTION_REFUSED, Answer, HttpAnswer, MailAnswer, NoAnswer, Written
 from gateway.domain.text import cut, one_line
 
 
@@ -31,6 +31,7 @@ class Outcome:
     `hint_s` is the wait that the receiver asked for, None when it said nothing; it holds for the whole route, also on
     success ("nothing left in this window"). `reference` is the receiver's own id of what it stored, "" when unknown.
     `progress` is what the next attempt must know (recipients already served); it comes back as `Context.progress`.
+    `nothing_listens`: the connection was refused, so that there is nobody whose recovery would need patience.
     """
 
     kind: OutcomeClass
@@ -39,6 +40,7 @@ class Outcome:
     hint_s: float | None = None
     reference: str = ""
     progress: str = ""
+    nothing_listens: bool = False
 
 
 _RETRIED_4XX = frozenset({408, 425})
@@ -54,7 +56,8 @@ def judge(answer: Answer, now: datetime) -> Outcome:
         case Written():
             return Outcome(OutcomeClass.OK, f"{answer.byte_count} bytes written")
         case NoAnswer():
-            return Outcome(OutcomeClass.RETRY, answer.reason)
+            refused = answer.reason == CONNECTION_REFUSED
+            return Outcome(OutcomeClass.RETRY, answer.reason, nothing_listens=refused)
         case _:
             assert_never(answer)
 

@@ -7,13 +7,14 @@ import os
 import socket
 import ssl
 
+from gateway.domain.message import CONNECTION_REFUSED
 from gateway.outbound.address import ForbiddenAddress
 
 # The most that any receiver is waited for before a connection (with its TLS handshake) stands.
 CONNECT_S = 10.0
 
 _WORDS = {
-    errno.ECONNREFUSED: "connection refused",
+    errno.ECONNREFUSED: CONNECTION_REFUSED,
     errno.ECONNRESET: "connection reset before the answer",
     errno.ECONNABORTED: "connection reset before the answer",
     errno.EPIPE: "connection closed by the receiver",

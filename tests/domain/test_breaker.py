@@ -14,6 +14,11 @@ def fail(state: RouteState, at_s: float, kind: OutcomeClass = OutcomeClass.RETRY
     return after_outcome(state, Outcome(kind, "503 Service Unavailable", 503), int(at_s * SECOND_US))
 
 
+def refused(state: RouteState, at_s: float) -> RouteState:
+    outcome = Outcome(OutcomeClass.RETRY, "connection refused", nothing_listens=True)
+    return after_outcome(state, outcome, int(at_s * SECOND_US))
+
+
 def failing(*at_s: float, kind: OutcomeClass = OutcomeClass.RETRY) -> RouteState:
     state = START
     for moment in at_s:
@@ -33,6 +38,58 @@ def test_a_burst_that_fails_at_once_is_no_outage() -> None:
 
 def test_four_failures_are_not_enough_however_long() -> None:
     assert failing(1, 100, 1000, 10000).status is RouteStatus.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("before", "status"),
+    [
+        (failing(), RouteStatus.RUNNING),
+        (failing(1, 1, 1), RouteStatus.RUNNING),
+        (failing(1, 1, 1, 1), RouteStatus.OPEN),
+        (failing(*[1.0] * 40), RouteStatus.OPEN),
+        (paused(failing(1, 1, 1, 1), "", 1), RouteStatus.PAUSED),
+    ],
+)
+def test_a_refused_connection_that_is_at_least_the_fifth_failure_in_a_row_opens_it_at_once(
+    before: RouteState, status: RouteStatus
+) -> None:
+    assert refused(before, 1).status is status
+
+
+def nobody(*at_s: float) -> RouteState:
+    state = START
+    for moment in at_s:
+        state = refused(state, moment)
+    return state
+
+
+def test_a_receiver_that_restarts_is_looked_for_every_few_seconds() -> None:
+    state = nobody(*[1.0] * 5)
+    waits = [state.probe_wait_s]
+    for _ in range(9):
+        state = refused(state, state.probe_at_us / SECOND_US)
+        waits.append(state.probe_wait_s)
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
+
+
+def test_a_receiver_that_listens_again_but_still_fails_is_looked_for_as_soon() -> None:
+    state = nobody(*[1.0] * 5)
+    assert fail(state, 2).probe_wait_s == 2
+
+
+def test_refused_connections_that_were_under_way_do_not_put_the_first_probe_off() -> None:
+    opened = nobody(*[1.0] * 5)
+    assert refused(opened, 1).probe_at_us == opened.probe_at_us
+
+
+@pytest.mark.parametrize("opened", [nobody(*[1.0] * 5), failing(1, 2, 3, 4, 12), fail(START, 1, OutcomeClass.GONE)])
+def test_a_probe_whose_credentials_are_refused_is_followed_by_rare_ones(opened: RouteState) -> None:
+    state = restarted(opened, 99 * SECOND_US)
+    waits = []
+    for _ in range(4):
+        state = fail(state, state.probe_at_us / SECOND_US, OutcomeClass.AUTH)
+        waits.append(state.probe_wait_s)
+    assert waits == [900, 1800, 3600, 3600]
 
 
 @pytest.mark.parametrize("kind", [OutcomeClass.OK, OutcomeClass.REJECTED, OutcomeClass.TOO_LARGE])

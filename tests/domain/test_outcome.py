@@ -102,5 +102,18 @@ def test_what_a_mail_server_says_becomes_one_short_line() -> None:
 
 
 def test_silence_is_tried_again_and_written_bytes_are_delivered() -> None:
-    assert judge(NoAnswer("connection refused"), NOW) == Outcome(OutcomeClass.RETRY, "connection refused")
+    assert judge(NoAnswer("no answer within 30 s"), NOW) == Outcome(OutcomeClass.RETRY, "no answer within 30 s")
     assert judge(Written(120), NOW) == Outcome(OutcomeClass.OK, "120 bytes written")
+
+
+@pytest.mark.parametrize(
+    ("reason", "nothing_listens"),
+    [
+        ("connection refused", True),
+        ("proxy: connection refused", False),
+        ("connection reset before the answer", False),
+        ("no answer within 30 s", False),
+    ],
+)
+def test_only_a_refused_connection_proves_that_nothing_listens(reason: str, *, nothing_listens: bool) -> None:
+    assert judge(NoAnswer(reason), NOW) == Outcome(OutcomeClass.RETRY, reason, nothing_listens=nothing_listens)

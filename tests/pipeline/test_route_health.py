@@ -70,6 +70,22 @@ async def test_a_probe_that_gets_through_lets_everything_out_at_once(world: Worl
     assert len(world.receiver.sent) == 17
 
 
+async def test_a_receiver_that_restarts_costs_a_handful_of_attempts_and_is_found_seconds_after_it_is_back(
+    world: World,
+) -> None:
+    await world.start(a_route(concurrency=2))
+    world.receiver.answers(UNREACHABLE)
+    alerts = [await world.alert() for _ in range(40)]
+    await world.settled()
+    assert world.journal.statuses == ["open"]
+    assert len(world.receiver.sent) <= 5 + 2
+    await world.pass_time(5)
+    world.receiver.answers(OK)
+    await world.pass_time(4)
+    assert [await world.state(alert) for alert in alerts] == [State.DELIVERED] * 40
+    assert world.journal.statuses == ["open", "running"]
+
+
 async def test_only_one_probe_is_under_way_at_a_time(world: World) -> None:
     await opened(world, count=12)
     world.receiver.shut()
