@@ -73,7 +73,7 @@ def parse_filter(values: Mapping[str, Sequence[str]]) -> Filter:
 
 def _mistakes_of(key: str, items: Sequence[str]) -> Iterator[str]:
     if key not in FILTER_KEYS:
-        yield f"there is no such filter key{_nearest(key, FILTER_KEYS)}"
+        yield f"there is no such filter key.{_nearest(key, FILTER_KEYS)}"
         return
     if not items:
         yield "no value is given; leave the key out to accept everything"
@@ -90,7 +90,7 @@ def _mistake_in(key: str, item: str) -> Iterator[str]:
     known = _BANDS if key == _MIN else tuple(Severity)
     if key == _MIN or key.endswith("SEVERITIES"):
         if item.lower() not in known:
-            yield f"there is no severity {item!r}{_nearest(item.lower(), known)}; there are {', '.join(known)}"
+            yield f"there is no severity {item!r}.{_nearest(item.lower(), known)} There are {', '.join(known)}"
     elif "*" in item and not FIELDS[key.removeprefix("NOT_")].globs:
         takers = ", ".join(name for name, field in FIELDS.items() if field.globs)
         yield f"{item!r} has a *, but patterns are only for {takers}; write the value in full"
@@ -98,7 +98,7 @@ def _mistake_in(key: str, item: str) -> Iterator[str]:
 
 def _nearest(word: str, known: Sequence[str]) -> str:
     close = get_close_matches(word, known, n=1, cutoff=0.5)
-    return f", did you mean {close[0]}?" if close else ""
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def _conditions(values: Mapping[str, Sequence[str]]) -> Iterator[Condition]:

@@ -206,14 +206,14 @@ def test_a_filter_is_told_in_words(values: dict[str, list[str]], words: str) -> 
     [
         (
             {"SEVERITIES": ["hihg"]},
-            [("SEVERITIES", "'hihg', did you mean high?; there are critical, high, medium, low, unknown")],
+            [("SEVERITIES", "no severity 'hihg'. Did you mean high? There are critical, high, medium, low, unknown")],
         ),
-        ({"NOT_SEVERITIES": ["Severe"]}, [("NOT_SEVERITIES", "there is no severity 'Severe'")]),
-        ({"MIN_SEVERITY": ["unknown"]}, [("MIN_SEVERITY", "there are critical, high, medium, low")]),
+        ({"NOT_SEVERITIES": ["Severe"]}, [("NOT_SEVERITIES", "there is no severity 'Severe'. There are critical")]),
+        ({"MIN_SEVERITY": ["unknown"]}, [("MIN_SEVERITY", "There are critical, high, medium, low")]),
         ({"MIN_SEVERITY": ["high", "low"]}, [("MIN_SEVERITY", "takes one severity, not 2")]),
         ({"RULES": ["AR-1", " "]}, [("RULES", "an item of the list is empty")]),
         ({"RULES": []}, [("RULES", "no value is given")]),
-        ({"RULE": ["AR-1"]}, [("RULE", "there is no such filter key, did you mean RULES?")]),
+        ({"RULE": ["AR-1"]}, [("RULE", "there is no such filter key. Did you mean RULES?")]),
         ({"PROVIDERS": ["A*"]}, [("PROVIDERS", "patterns are only for ENVIRONMENTS, RULES, RESOURCES, EVENT_TYPES")]),
         (
             {"SEVERITIES": ["hgih"], "MIN_SEVERITY": ["lo"], "RULES": [""]},

@@ -96,8 +96,8 @@ def test_a_wrong_line_is_the_only_mistake_and_says_how_to_put_it_right(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("MIN_SEVERITY=hihg", "high"),
-        ("SEVERITIES=critical,medum", "medium"),
+        ("MIN_SEVERITY=hihg", "there is no severity 'hihg'. Did you mean high? There are critical, high, medium, low."),
+        ("SEVERITIES=critical,medum", "there is no severity 'medum'. Did you mean medium? There are critical, high,"),
         ("ENVIRONMENTS=", "no value is given"),
         ("NOT_EVENT_TYPES=ALERT", "no alert could ever be taken"),
     ],
