@@ -31,6 +31,14 @@ class StoreUnavailable(Exception):
         self.retry_after_s = retry_after_s
 
 
+class UnknownCursor(Exception):
+    """A list was to go on after a place that is none of this store's. `cursor`: as it was given, unescaped."""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__("the cursor is of no page of this store")
+        self.cursor = cursor
+
+
 class Clock(Protocol):
     def now_us(self) -> int:
         """Microseconds since the epoch."""
@@ -111,14 +119,15 @@ class Store(Protocol):
 
     async def held_count(self) -> int: ...
 
-    async def alerts(self, selection: AlertSelection, *, limit: int, cursor: str = "") -> Page: ...
+    async def alerts(self, selection: AlertSelection, *, limit: int, cursor: str = "") -> Page:
+        """`cursor`: the `next` of the page before, "" for the first. Raises UnknownCursor."""
 
     async def alert(self, alert_id: str) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
         """One alert, its body as received and its deliveries; None when there is none of that id."""
 
     async def deliveries(self, selection: Selection, *, stopped: Sequence[str], limit: int, cursor: str = "") -> Page:
         """`stopped`: names of the routes whose pending deliveries read (and are selected) as parked now; every route
-        that is not configured is among them.
+        that is not configured is among them. `cursor` as of `alerts`.
         """
 
     async def delivery(

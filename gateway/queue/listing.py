@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.domain.delivery import State
 from gateway.domain.query import AlertRow, AlertSelection, AttemptRow, DeliveryRow, Page, Selection
+from gateway.ports import UnknownCursor
 from gateway.queue.book import Book
 from gateway.queue.choosing import (
     END,
@@ -53,7 +54,7 @@ def _limited_count(book: Book, select: str, where: Where, most: int) -> int:
 def alerts(book: Book, selection: AlertSelection, limit: int, cursor: str) -> Page:
     before = book.alert_row(cursor) if cursor else END[0]
     if before is None:
-        return Page()
+        raise UnknownCursor(cursor)
     where = _which_alerts(book, selection, before)
     statement = f"{_ALERT} WHERE {where.text} ORDER BY a.id DESC LIMIT ?"
     rows = [_alert_row(book, row) for row in book.db.execute(statement, (*where.values, limit + 1))]
@@ -98,7 +99,7 @@ def alert(book: Book, alert_id: str) -> tuple[AlertRow, bytes, tuple[DeliveryRow
 def deliveries(book: Book, selection: Selection, stopped: frozenset[str], limit: int, cursor: str) -> Page:
     before = book.delivery_place(cursor) if cursor else END
     if before is None:
-        return Page()
+        raise UnknownCursor(cursor)
     first, last = alert_span(book, selection.since_us, selection.until_us)
     bounds = Where(
         "d.alert >= ? AND d.alert <= ? AND (d.alert < ? OR d.route < ?)",

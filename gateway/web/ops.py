@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from gateway.domain.alert import JSON
 from gateway.pipeline.operations import Operations
-from gateway.ports import Clock, StoreUnavailable
+from gateway.ports import Clock, StoreUnavailable, UnknownCursor
 from gateway.web.answers import SERVER, error_answer, json_answer
 from gateway.web.api import ROOT, ReadingApi
 from gateway.web.changes import ChangingApi
@@ -107,6 +107,9 @@ async def _answer(request: web.Request, handler: Handler, guard: Guard) -> web.S
         return await handler(request)
     except Refusal as refusal:
         return error_answer(refusal.status, refusal.error, refusal.hint, refusal.headers)
+    except UnknownCursor as unknown:
+        hint = "it takes the `next` of the page before; without it, a list begins with the youngest"
+        return error_answer(HTTPStatus.BAD_REQUEST, f"cursor is {unknown.cursor[:60]!r}", hint)
     except StoreUnavailable as unavailable:
         headers = {"Retry-After": str(unavailable.retry_after_s)}
         return error_answer(HTTPStatus.SERVICE_UNAVAILABLE, unavailable.reason, headers=headers)

@@ -153,6 +153,8 @@ def test_what_to_change_has_to_be_said_in_one_way(run: Run, environment: dict[st
         (["list", "--state", "ded"], "did you mean dead?"),
         (["list", "--since", "yesterday"], "ISO 8601"),
         (["list", "--severity", "hgh"], "did you mean high?"),
+        (["list", "--cursor", "garbage"], "cursor is 'garbage'"),
+        (["list", "--cursor", "garbage"], "`next` of the page before"),
     ],
 )
 def test_what_the_gateway_refuses_is_told_with_its_hint(

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.domain.delivery import NewDelivery, State
 from gateway.domain.query import AlertSelection, Selection
-from gateway.ports import Store
+from gateway.ports import Store, UnknownCursor
 from tests.queue.store_world import (
     LEASES,
     NOWHERE,
@@ -44,10 +44,20 @@ async def test_a_page_that_ends_exactly_is_the_last(store: Store) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "aaaaaa-1", "\ud800", "0"])
-async def test_an_unreadable_cursor_finds_nothing(store: Store, cursor: str) -> None:
+async def test_an_unreadable_cursor_is_refused_instead_of_looking_like_the_end(store: Store, cursor: str) -> None:
     await store.put(an_alert("a"), LEASES)
-    assert (await store.alerts(AlertSelection(), limit=9, cursor=cursor)).alerts == ()
-    assert (await store.deliveries(Selection(), stopped=(), limit=9, cursor=cursor)).deliveries == ()
+    with pytest.raises(UnknownCursor):
+        await store.alerts(AlertSelection(), limit=9, cursor=cursor)
+    with pytest.raises(UnknownCursor):
+        await store.deliveries(Selection(), stopped=(), limit=9, cursor=cursor)
+
+
+async def test_a_cursor_of_one_list_is_none_of_the_other(store: Store) -> None:
+    alert = (await store.put(an_alert("a"), LEASES)).alert_id
+    with pytest.raises(UnknownCursor):
+        await store.alerts(AlertSelection(), limit=9, cursor=f"{alert}.a")
+    with pytest.raises(UnknownCursor):
+        await store.deliveries(Selection(), stopped=(), limit=9, cursor=alert)
 
 
 @pytest.mark.parametrize(

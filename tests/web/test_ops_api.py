@@ -16,7 +16,7 @@ from gateway.domain.route import Verdict
 from gateway.pipeline.explain import Explanation
 from gateway.pipeline.operations import AlertDetail, Operations, RouteView
 from gateway.pipeline.trial import TestReport
-from gateway.ports import StoreUnavailable
+from gateway.ports import StoreUnavailable, UnknownCursor
 from gateway.web.ops import ops_application
 from tests.web.conftest import Serve
 
@@ -211,6 +211,17 @@ async def test_alerts_are_listed_by_selection_and_page(
     status, content = await get(session, f"{url}/api/v1/alerts?held=false&severity=high&limit=5&cursor=a-9")
     assert (status, content["next"], content["alerts"][0]["received_at"]) == (200, "a-1", ISO)
     assert operations.asked == [(AlertSelection(held=False, severity="high"), 5, "a-9")]
+
+
+async def test_a_cursor_that_is_none_is_refused_with_what_to_send(
+    url: str, session: ClientSession, operations: FakeOperations
+) -> None:
+    operations.fault = UnknownCursor("gar\nbage" + "x" * 99)
+    status, content = await get(session, f"{url}/api/v1/alerts?cursor=garbage")
+    assert status == 400
+    assert content["error"].startswith("cursor is 'gar\\nbagexxx")
+    assert len(content["error"]) < 80
+    assert "`next` of the page before" in content["hint"]
 
 
 async def test_one_alert_comes_with_its_body_deliveries_and_verdicts(url: str, session: ClientSession) -> None:
