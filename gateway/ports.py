@@ -122,8 +122,12 @@ class Store(Protocol):
     async def alerts(self, selection: AlertSelection, *, limit: int, cursor: str = "") -> Page:
         """`cursor`: the `next` of the page before, "" for the first. Raises UnknownCursor."""
 
-    async def alert(self, alert_id: str) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
-        """One alert, its body as received and its deliveries; None when there is none of that id."""
+    async def alert(
+        self, alert_id: str, *, stopped: Sequence[str]
+    ) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
+        """One alert, its body as received and its deliveries; None when there is none of that id. `stopped` as of
+        `deliveries`.
+        """
 
     async def deliveries(self, selection: Selection, *, stopped: Sequence[str], limit: int, cursor: str = "") -> Page:
         """`stopped`: names of the routes whose pending deliveries read (and are selected) as parked now; every route

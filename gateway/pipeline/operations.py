@@ -99,7 +99,7 @@ class Operations:
         return await self._store.alerts(selection, limit=limit, cursor=cursor)
 
     async def alert(self, alert_id: str) -> AlertDetail | None:
-        found = await self._store.alert(alert_id)
+        found = await self._store.alert(alert_id, stopped=self._dispatcher.stopped_routes())
         if found is None:
             return None
         row, body, deliveries = found
@@ -173,7 +173,7 @@ class Operations:
         """Read a held alert again and route it; the routes that took it, or why it still cannot be read (then it stays
         held), or None when there is no held alert of that id.
         """
-        found = await self._store.alert(alert_id)
+        found = await self._store.alert(alert_id, stopped=())
         if found is None or found[0].held is None:
             return None
         row, body, _ = found

@@ -85,15 +85,14 @@ def _alert_row(book: Book, row: tuple[Any, ...]) -> AlertRow:
     return AlertRow(*fields)
 
 
-def alert(book: Book, alert_id: str) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
-    """Its deliveries read as they are stored: parked for a stopped route is not known here."""
+def alert(book: Book, alert_id: str, stopped: frozenset[str]) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
     row = book.alert_row(alert_id)
     found = book.db.execute(f"{_ALERT} WHERE a.id = ?", (row,)).fetchone()
     if found is None:
         return None
     body: tuple[bytes] = book.db.execute("SELECT bytes FROM body WHERE alert = ?", (row,)).fetchone()
     rows = book.db.execute(f"{DELIVERY} WHERE d.alert = ? ORDER BY d.route", (row,))
-    return _alert_row(book, found), body[0], tuple(_delivery_row(book, each, frozenset()) for each in rows)
+    return _alert_row(book, found), body[0], tuple(_delivery_row(book, each, stopped) for each in rows)
 
 
 def deliveries(book: Book, selection: Selection, stopped: frozenset[str], limit: int, cursor: str) -> Page:

@@ -156,8 +156,10 @@ class SqliteStore:
     async def alerts(self, selection: AlertSelection, *, limit: int, cursor: str = "") -> Page:
         return await self._searches.read(partial(listing.alerts, selection=selection, limit=limit, cursor=cursor))
 
-    async def alert(self, alert_id: str) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
-        return await self._searches.read(partial(listing.alert, alert_id=alert_id))
+    async def alert(
+        self, alert_id: str, *, stopped: Sequence[str]
+    ) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
+        return await self._searches.read(partial(listing.alert, alert_id=alert_id, stopped=frozenset(stopped)))
 
     async def deliveries(self, selection: Selection, *, stopped: Sequence[str], limit: int, cursor: str = "") -> Page:
         query = partial(listing.deliveries, selection=selection, stopped=frozenset(stopped), limit=limit, cursor=cursor)

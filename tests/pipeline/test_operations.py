@@ -178,6 +178,21 @@ async def test_a_held_alert_that_still_cannot_be_read_stays_and_says_why(world: 
     assert (row.id, row.held) == (alert, reason)
 
 
+async def test_an_alert_and_the_list_say_the_same_of_a_delivery_whose_route_is_stopped(world: World) -> None:
+    await world.start(a_route("soc"), a_route("mail"))
+    await world.operations.pause("soc")
+    alert = await world.alert()
+    await world.settled()
+    detail = await world.operations.alert(alert)
+    assert detail is not None
+    assert [(row.route, row.state) for row in detail.deliveries] == [
+        ("mail", State.DELIVERED),
+        ("soc", State.PARKED),
+    ]
+    listed = await world.operations.deliveries(Selection(alert=alert), limit=9)
+    assert set(listed.deliveries) == set(detail.deliveries)
+
+
 @pytest.mark.parametrize("alert", ["", "nonsense", "a-1"])
 async def test_readmitting_what_is_not_there_is_told_apart(world: World, alert: str) -> None:
     await world.start()

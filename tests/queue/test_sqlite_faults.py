@@ -182,7 +182,7 @@ async def test_nothing_that_was_acknowledged_is_lost_when_the_process_is_killed(
     said = [line for _ in range(3) for line in await asyncio.to_thread(_write_and_kill, sqlite.path.parent)]
     store = await sqlite.open()
     for word, alert_id in said:
-        found = await store.alert(alert_id)
+        found = await store.alert(alert_id, stopped=())
         assert found is not None
         states = {row.route: row.state for row in found[2]}
         assert states["b"] is State.PENDING

@@ -41,7 +41,7 @@ async def test_a_path_with_signs_of_an_address_in_it_is_just_a_path(sqlite: Sqli
     sqlite.path = sqlite.path.parent / "what?mode=memory#%41.db"
     ids = await _filled(sqlite)
     assert sqlite.path.exists()
-    assert await (await sqlite.open()).alert(ids[0]) is not None
+    assert await (await sqlite.open()).alert(ids[0], stopped=()) is not None
 
 
 async def test_a_second_gateway_is_refused(sqlite: SqliteEngine) -> None:

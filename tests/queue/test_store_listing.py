@@ -188,7 +188,7 @@ async def test_deliveries_are_listed_youngest_first_page_by_page(store: Store) -
 
 @pytest.mark.parametrize("name", NOWHERE)
 async def test_what_does_not_exist_is_none(store: Store, name: str) -> None:
-    assert await store.alert(name) is None
+    assert await store.alert(name, stopped=()) is None
     assert await store.delivery(name, stopped=()) is None
 
 

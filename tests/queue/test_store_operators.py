@@ -98,7 +98,7 @@ async def test_a_held_alert_is_read_anew_and_its_deliveries_are_added(store: Sto
     assert (stored.alert_id, stored.routes, stored.waiting) == (held.alert_id, ("a",), ("a",))
     (claim,) = await claim_all(store)
     assert claim.body == b"{}"
-    found = await store.alert(held.alert_id)
+    found = await store.alert(held.alert_id, stopped=())
     assert found is not None
     assert (found[0].held, found[0].key, found[0].rule, found[0].routes) == (None, "k", "AR-1", ("a",))
     assert await store.held_count() == 0
@@ -185,7 +185,7 @@ async def test_purge_deletes_what_is_old_andfinished(store: Store) -> None:
     assert await store.purge(START_US + 10, limit=10) == 2
     assert await store.purge(START_US + 10, limit=10) == 0
     assert await store.delivery(old, stopped=()) is None
-    assert await store.alert(nobody.alert_id) is None
+    assert await store.alert(nobody.alert_id, stopped=()) is None
     assert await state_of(store, young) is State.DEAD
 
 
@@ -196,7 +196,7 @@ async def test_purge_leaves_held_alerts_and_unfinished_deliveries(store: Store) 
     await store.record(a_result(half.claims[0]))
     await store.put(an_alert(now("a")), LEASES)
     assert await store.purge(START_US + 1, limit=10) == 0
-    assert await store.alert(held.alert_id) is not None
+    assert await store.alert(held.alert_id, stopped=()) is not None
     assert await state_of(store, parked) is State.PARKED
     assert await state_of(store, f"{half.alert_id}.b") is State.PENDING
 

@@ -21,7 +21,7 @@ from tests.queue.store_world import (
 async def test_an_alert_is_given_back_as_it_was_stored(store: Store) -> None:
     alert = an_alert("b", "a", body=b"\x00 any bytes \xff")
     stored = await store.put(alert, LEASES)
-    found = await store.alert(stored.alert_id)
+    found = await store.alert(stored.alert_id, stopped=())
     assert found is not None
     row, body, deliveries = found
     assert body == alert.body
@@ -46,7 +46,7 @@ async def test_stored_names_the_routes_and_those_that_wait(store: Store) -> None
 async def test_an_alert_that_no_route_takes_is_stored(store: Store) -> None:
     stored = await store.put(an_alert(), LEASES)
     assert stored.routes == ()
-    assert await store.alert(stored.alert_id) is not None
+    assert await store.alert(stored.alert_id, stopped=()) is not None
 
 
 async def test_an_exact_repeat_stores_nothing_and_answers_with_the_first_id(store: Store) -> None:
@@ -171,14 +171,14 @@ async def test_superseding_touches_one_incident_on_one_route_only(store: Store) 
 
 async def test_text_that_utf8_cannot_carry_is_stored_all_the_same(store: Store) -> None:
     stored = await store.put(an_alert("a", summary="half \ud83d", environment="nul \x00"), LEASES)
-    found = await store.alert(stored.alert_id)
+    found = await store.alert(stored.alert_id, stopped=())
     assert found is not None
     assert found[0].summary == "half ?"
 
 
 async def test_a_search_column_holds_the_beginning_of_a_long_text(store: Store) -> None:
     stored = await store.put(an_alert(summary="x" * 5000), LEASES)
-    found = await store.alert(stored.alert_id)
+    found = await store.alert(stored.alert_id, stopped=())
     assert found is not None
     assert found[0].summary == "x" * 1000
 
