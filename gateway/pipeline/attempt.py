@@ -19,6 +19,7 @@ from gateway.domain.retry import next_step
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.lane import Lane
 from gateway.pipeline.mask import mask
+from gateway.pipeline.recent import Recent
 from gateway.ports import Clock, Dice, Observer, Store, StoreUnavailable, Transport
 
 _SECOND_US = 1_000_000
@@ -42,6 +43,7 @@ class Courier:
         self._store, self._transport, self._clock, self._dice = store, transport, clock, dice
         self._observer, self._revision = observer, revision
         self._secrets: dict[str, tuple[str, ...]] = {}
+        self.recent = Recent()
 
     async def deliver(self, lane: Lane, claim: Claim, alert: Alert | None) -> None:
         """Make one attempt. Whatever goes wrong on the way is an outcome, never an exception; only cancellation is."""
@@ -75,7 +77,8 @@ class Courier:
             return Outcome(OutcomeClass.REJECTED, "the last attempt allowed was interrupted"), None
         context, secrets = self._context(claim), self._secrets_of(route)
         try:
-            message = route.destination.format(alert or _read(claim), context, route.settings)
+            read = alert or self.recent.take(claim.alert_id) or _read(claim)
+            message = route.destination.format(read, context, route.settings)
         except FormatFault as fault:
             return Outcome(OutcomeClass.OURS, mask(str(fault), secrets)), None
         answer = await self._transport.send(message, route.policy.timeout_s)

@@ -60,6 +60,10 @@ class Dispatcher:
         """Names whose pending deliveries read as parked."""
         return (*(name for name, lane in self.lanes.items() if lane.is_stopped), *self.unconfigured)
 
+    def expect(self, alert_id: str, alert: Alert, body: bytes, deliveries: int) -> None:
+        """So many deliveries of this alert wait and may be handed out soon."""
+        self._courier.recent.keep(alert_id, alert, body, deliveries)
+
     def wake(self, routes: Sequence[str]) -> None:
         for name in routes:
             if lane := self.lanes.get(name):

@@ -115,7 +115,9 @@ class Intake:
         finally:
             for name in reserved.keys() - begun:
                 reserved[name].unreserve()
-        self._dispatcher.wake(stored.waiting)
+        if stored.waiting:
+            self._dispatcher.expect(stored.alert_id, alert, body, len(stored.waiting))
+            self._dispatcher.wake(stored.waiting)
         return new, stored
 
     def _new(
