@@ -6,8 +6,9 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
+from time import time
 from types import TracebackType
 from typing import Any, Literal, TextIO, TypeAlias
 
@@ -23,7 +24,20 @@ EventDict: TypeAlias = MutableMapping[str, Any]  # structlog's own type for what
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _FRAMES = 12
 _OURS = frozenset(
-    {"event", "level", "timestamp", "alert", "delivery", "route", "source", "severity", "outcome", "attempt", "status"}
+    {
+        "event",
+        "level",
+        "timestamp",
+        "alert",
+        "delivery",
+        "route",
+        "routes",
+        "source",
+        "severity",
+        "outcome",
+        "attempt",
+        "status",
+    }
 )  # ids and names that we make; looking for secrets in them would cost and find nothing
 
 
@@ -64,11 +78,9 @@ class LineLogger:
 
 
 def _processors(log_format: LogFormat, stream: TextIO, secrets: Iterable[str]) -> list[Processor]:
-    console = log_format == "console" or (log_format == "auto" and stream.isatty())
-    return [
-        _Finishing(secrets),
-        _console_renderer(colors=stream.isatty()) if console else _render_json,
-    ]
+    if log_format == "console" or (log_format == "auto" and stream.isatty()):
+        return [_Finishing(secrets), _console_renderer(colors=stream.isatty())]
+    return [_Finishing(secrets), _render_json]
 
 
 def _console_renderer(*, colors: bool) -> Processor:
@@ -81,16 +93,19 @@ _quote = json.encoder.encode_basestring_ascii
 
 
 def _render_json(_: object, __: str, event: EventDict) -> str:
-    """ASCII only: no line separator, bidirectional control or lone surrogate of an attacker's gets through.
+    """ASCII only: no line separator, bidirectional control or lone surrogate of an attacker's gets through."""
+    writer_of = _WRITERS.get
+    return "{" + ",".join([f'"{key}":{writer_of(type(value), _json)(value)}' for key, value in event.items()]) + "}"
 
-    Texts and whole numbers, which is nearly everything, are written without the encoder's own set-up.
-    """
-    parts = []
-    for key, value in event.items():
-        kind = type(value)
-        text = _quote(value) if kind is str else str(value) if kind is int else _encode(value)
-        parts.append(f'"{key}":{text}')
-    return "{" + ",".join(parts) + "}"
+
+def _json(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ",".join([_WRITERS.get(type(item), _json)(item) for item in value]) + "]"
+    return _quote(value) if isinstance(value, str) else _encode(value)
+
+
+# Nearly everything is one of these, and the encoder's own set-up costs more than the text.
+_WRITERS: Mapping[type, Callable[[Any], str]] = {str: _quote, int: str}
 
 
 class _Finishing:
@@ -98,22 +113,30 @@ class _Finishing:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._mask = masker(secrets)
+        self._second = (0, "")  # together, because more than one thread may log
 
     def __call__(self, _: object, level: str, event: EventDict) -> EventDict:
         if "exc_info" in event:
             _name_error(event)
-        mask = self._mask
         for key, value in event.items():
             if key in _OURS:
                 continue
             kind = type(value)
             if kind is str:
-                event[key] = mask(value)
+                event[key] = self._mask(value)
             elif kind is not int and kind is not float:
                 event[key] = self._masked(value)
         event["level"] = level
-        event["timestamp"] = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+        event["timestamp"] = self._timestamp(time())
         return event
+
+    def _timestamp(self, now_s: float) -> str:
+        """UTC to the millisecond. All but the fraction stays the same for a second."""
+        (second, text), now = self._second, int(now_s)
+        if now != second:
+            text = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+            self._second = (now, text)
+        return f"{text}{int((now_s - now) * 1000):03d}Z"
 
     def _masked(self, value: object) -> object:
         if value is None or isinstance(value, int | float):
