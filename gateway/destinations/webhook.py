@@ -245,6 +245,7 @@ DESTINATION = Destination(
     format=_format,
     read_for=_read,
     backlog="all",
+    concurrency=32,
     limits={
         "body": "none of ours; FORMAT=original sends what was received, FORMAT=template at most 10 MiB",
         "template": "100000 loop steps; sandboxed; unknown names are faults",
