@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from hashlib import sha256
 from types import MappingProxyType
 
-from gateway.domain.alert import Alert, Resource
+from gateway.domain.alert import Alert
 from gateway.domain.pattern import fold, fold_type
 from gateway.domain.severity import Severity, at_least
 from gateway.domain.text import code_points, cut, one_line
@@ -28,21 +28,17 @@ def first_resource(alert: Alert) -> str:
 
     An alert is told once, so it belongs to one group however many resources it has. The whole set would make a group
     of nearly every alert, and a new one with each resource that comes or goes. The first one brings the four rules that
-    fire on one bucket together, and changes only when that very resource does. "" for an alert without resources.
+    fire on one bucket together, and changes only when that very resource does. The text as sent; "" for none.
     """
     found = [resource for resource in alert.resources if resource.is_open] or alert.resources
-    return min(map(_info, found), default="")
-
-
-def _info(resource: Resource) -> str:
-    return fold(resource.info)
+    return min((resource.info for resource in found), key=fold, default="")
 
 
 _READ: Mapping[str, Callable[[Alert], str]] = MappingProxyType(
     {
         "source": lambda alert: fold(alert.source),
         "environment": lambda alert: fold(alert.environment),
-        "resource": first_resource,
+        "resource": lambda alert: fold(first_resource(alert)),
         "rule": lambda alert: fold(alert.rule),
         "type": lambda alert: fold_type(alert.alert_type),
         "severity": lambda alert: alert.severity.value,
