@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -135,7 +136,7 @@ def test_on_a_terminal_tables_have_a_header_and_json_is_indented() -> None:
     code, shown = on_terminal("destinations")
     assert code == 0
     assert "what it is" in shown
-    assert "discord     Discord channel" in shown
+    assert re.search("^discord +Discord channel", shown, re.MULTILINE)
     assert on_terminal("destinations", "ntfy", "--json")[1].startswith('{\r\n  "kind": "ntfy"')
 
 

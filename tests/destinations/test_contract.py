@@ -5,8 +5,6 @@ from __future__ import annotations
 import email
 import email.policy
 import json
-import sys
-from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from difflib import unified_diff
@@ -20,7 +18,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-import gateway.destinations
 from gateway import samples
 from gateway.destinations import Context, Destination, DestinationSettings, kinds, load
 from gateway.domain import optix
@@ -258,54 +255,3 @@ def test_a_kind_that_can_shrink_says_less_when_asked_to(kind: str) -> None:
     if destination.can_shrink:
         full, small = (formatted(kind, "iac-many-branches", shrink=shrink) for shrink in (False, True))
         assert len(readable(small)) < len(readable(full)) / 2
-
-
-TRIAL = """
-from pydantic import SecretStr
-from gateway.destinations import Destination, DestinationSettings
-from gateway.domain.message import HttpRequest
-from gateway.domain.wording import title
-
-
-class TrialSettings(DestinationSettings):
-    url: SecretStr
-
-
-def format_message(alert, context, settings):
-    return HttpRequest(settings.url.get_secret_value(), title(alert, test=context.test).encode())
-
-
-DESTINATION = Destination(
-    summary="A trial",
-    settings=TrialSettings,
-    format=format_message,
-    example="DESTINATION=trial\\nURL=https://trial.example/secret-path\\n",
-)
-"""
-
-
-@pytest.fixture
-def trial_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    (tmp_path / "trial.py").write_text(TRIAL, "utf-8")
-    monkeypatch.setattr(gateway.destinations, "__path__", [*gateway.destinations.__path__, str(tmp_path)])
-    yield tmp_path
-    sys.modules.pop("gateway.destinations.trial", None)
-
-
-def test_a_new_kind_is_one_file_and_one_golden_file(trial_folder: Path) -> None:
-    assert "trial" in kinds()
-    with pytest.raises(pytest.fail.Exception, match=r"trial\.json is missing"):
-        check_golden("trial", trial_folder, update=False)
-    check_golden("trial", trial_folder, update=True)
-    check_golden("trial", trial_folder, update=False)
-    for check in (check_example, check_secrets, check_statuses, check_marks):
-        check("trial")
-    check_wording("trial", read_sample("hostile-text"))
-
-
-def test_a_golden_file_that_differs_fails_with_the_lines_that_differ(trial_folder: Path) -> None:
-    check_golden("trial", trial_folder, update=True)
-    path = trial_folder / "trial.json"
-    path.write_text(path.read_text("utf-8").replace("POST", "PUT"), "utf-8")
-    with pytest.raises(pytest.fail.Exception, match=r'(?s)-.*"PUT".*\+.*"POST"'):
-        check_golden("trial", trial_folder, update=False)

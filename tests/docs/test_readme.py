@@ -164,10 +164,12 @@ def test_every_filter_and_policy_key_is_named() -> None:
     assert set(FILTER_KEYS) | set(POLICY_KEYS) <= named(r"^([A-Z][A-Z_]+)$")
 
 
-def test_the_kinds_of_destination_are_those_that_exist() -> None:
+def test_the_kinds_of_destination_that_are_named_exist() -> None:
+    """`optix-gateway destinations` lists all of them: what a kind is and takes stands in its own file."""
     section = README.read_text().partition("## Destinations")[2].partition("\n## ")[0]
     listed = re.findall(r"^\| (`[^|]*`) \|", section, re.MULTILINE)
-    assert {kind for row in listed for kind in re.findall(r"`([a-z]+)`", row)} == set(kinds())
+    assert {kind for row in listed for kind in re.findall(r"`([a-z]+)`", row)} <= set(kinds())
+    assert len(listed) >= 5
 
 
 def test_the_metrics_are_those_that_exist() -> None:

@@ -9,51 +9,23 @@ import os
 import socket
 import subprocess
 import sys
-from base64 import b64encode, urlsafe_b64encode
-from collections.abc import AsyncIterator, Iterator
+from base64 import b64encode
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 import pytest
 
 from gateway.destinations import kinds
+from gateway.settings.configuration import read_configuration
+from gateway.settings.kinds import kind_of
 from tests.journey.journey_world import Client, Process, Receiver, a_body, a_route, environment, session, until
+from tests.journey.planting import Planted, Receivers, planted_routes
 
 STATUSES = {"fine": 200, "failing": 503, "refusing": 401, "rejecting": 422, "large": 413, "gone": 404}
 NEVER_READ = "{% if alert.alert_id == 'unwordable' %}{{ there_is_no_such_name }}{% endif %}{{ alert.summary|tojson }}"
-
-
-class Planted:
-    """Makes secrets and remembers them. `special`: with signs that are written differently in URLs, JSON and logs."""
-
-    def __init__(self) -> None:
-        self.markers: dict[str, str] = {}
-
-    def word(self, where: str) -> str:
-        number = len(self.markers)
-        self.markers[where] = f"Planted{number:02}zQ7vK{number * 7919 % 10007:05}Wx"
-        return self.markers[where]
-
-    def special(self, where: str) -> str:
-        return f'{self.word(where)}+/%&="\\é'
-
-    def found_in(self, text: bytes) -> set[str]:
-        """Where the secrets were planted that stand in it, plainly or encoded."""
-        return {where for where, marker in self.markers.items() if any(form in text for form in _forms(marker))}
-
-
-def _forms(marker: str) -> Iterator[bytes]:
-    plain = marker.encode()
-    yield plain
-    yield from (spell(marker).encode() for spell in (quote, quote_plus))
-    yield plain.hex().encode()
-    for shift in range(3):
-        whole = b"." * shift + plain
-        core = whole[3 if shift else 0 : len(whole) // 3 * 3]
-        yield b64encode(core)
-        yield urlsafe_b64encode(core)
 
 
 @asynccontextmanager
@@ -80,6 +52,10 @@ async def mail_server() -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
+def receivers_at(port: int, mail: int, closed: int) -> Receivers:
+    return Receivers(mail, closed, dict.fromkeys(STATUSES, port) | {"unreachable": closed})
+
+
 def closed_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -87,7 +63,7 @@ def closed_port() -> int:
         return port
 
 
-def plant(folder: Path, planted: Planted, port: int, mail_port: int, closed: int) -> dict[str, str]:
+def plant(folder: Path, planted: Planted, receivers: Receivers) -> dict[str, str]:
     """Settings with a secret wherever one can stand, for routes to receivers that answer in every way."""
     settings = environment(
         folder,
@@ -97,52 +73,33 @@ def plant(folder: Path, planted: Planted, port: int, mail_port: int, closed: int
         GATEWAY_OPS_TOKEN=planted.word("ops token"),
         GATEWAY_LOG_LEVEL="debug",
     )
-    ports = dict.fromkeys(STATUSES, port) | {"unreachable": closed}
-    for how, at in ports.items():
-        for kind, keys in _routes(f"http://127.0.0.1:{at}", how, planted).items():
-            common = {"DESTINATION": kind.partition("_")[0], "RETRY_SCHEDULE": "50ms,50ms", "RATE_LIMIT": "off"}
-            for key, value in (common | keys).items():
-                settings[f"GATEWAY_ROUTES__{kind.upper()}_{how.upper()}__{key}"] = value
-    for how, at in (("refusing", mail_port), ("unreachable", closed)):
-        mail = {
-            "DESTINATION": "email",
-            "RETRY_SCHEDULE": "50ms",
-            "HOST": "127.0.0.1",
-            "PORT": str(at),
-            "SECURITY": "none",
-            "USERNAME": "gateway",
-            "PASSWORD": planted.word(f"mail password {how}"),
-            "FROM": "gateway@example.com",
-            "TO": "soc@example.com",
-        }
-        settings |= {f"GATEWAY_ROUTES__EMAIL_{how.upper()}__{key}": value for key, value in mail.items()}
-    # Syslog has no secrets, but it logs that it failed.
-    syslog = {"HOST": "127.0.0.1", "TRANSPORT": "tcp", "PORT": str(closed)}
-    return settings | a_route("syslog", "syslog", **syslog)
+    routes: dict[str, dict[str, str]] = {}
+    for kind in kinds():
+        routes |= planted_routes(kind_of(kind), planted, receivers)
+    for how, port in receivers.http.items():
+        routes |= _beyond_the_examples(f"http://127.0.0.1:{port}/{how}", how, planted)
+    for name, keys in routes.items():
+        settings |= a_route(name, **({"RETRY_SCHEDULE": "50ms,50ms", "RATE_LIMIT": "off"} | keys))
+    return settings
 
 
-def _routes(base: str, how: str, planted: Planted) -> dict[str, dict[str, str]]:
-    def at(kind: str, path: str) -> str:
-        return f"{base}/{how}{path.format(planted.word(f'{kind} URL, {how}'), planted.word(f'{kind} query, {how}'))}"
-
+def _beyond_the_examples(base: str, how: str, planted: Planted) -> dict[str, dict[str, str]]:
+    """Secrets in places that no example shows, because another way to say them is the usual one."""
     user, special = planted.word(f"password in URL, {how}"), planted.special(f"header, {how}")
     return {
-        "webhook": {
-            "URL": at("webhook", "/hooks/{}?sig={}").replace("http://", f"http://user:{user}@"),
-            "HEADERS": f"Authorization: Bearer {planted.word(f'bearer, {how}')}",
-            "SIGNING_SECRET": planted.special(f"signing secret, {how}"),
+        f"webhook_login_{how}": {
+            "DESTINATION": "webhook",
+            "URL": f"{base}/login".replace("http://", f"http://user:{user}@"),
         },
-        "webhook_template": {
-            "URL": at("template", "/{}?key={}"),
+        f"webhook_template_{how}": {
+            "DESTINATION": "webhook",
+            "URL": f"{base}/{planted.word(f'template URL, {how}')}",
             "HEADERS": f"X-Api-Key: {special.encode('ascii', 'ignore').decode()}",
             "FORMAT": "template",
             "BODY": NEVER_READ,
         },
-        "discord": {"URL": at("discord", "/api/webhooks/12/{}?thread_name={}")},
-        "googlechat": {"URL": at("googlechat", "/v1/spaces/A/messages?key={}&token={}")},
-        "mattermost": {"URL": at("mattermost", "/hooks/{}?x={}")},
-        "ntfy": {"URL": base, "TOPIC": planted.word(f"topic, {how}"), "TOKEN": planted.word(f"ntfy token, {how}")},
-        "ntfy_basic": {
+        f"ntfy_login_{how}": {
+            "DESTINATION": "ntfy",
             "URL": base,
             "TOPIC": planted.word(f"second topic, {how}"),
             "USERNAME": "gateway",
@@ -152,8 +109,8 @@ def _routes(base: str, how: str, planted: Planted) -> dict[str, dict[str, str]]:
 
 
 def status_of(path: str) -> int:
-    """What the receiver answers there; ntfy posts to the root."""
-    return STATUSES.get(path.split("/")[1].partition("?")[0], 403)
+    """What the receiver answers there."""
+    return STATUSES[path.split("/")[1]]
 
 
 async def everything_seen(client: Client) -> bytes:
@@ -243,9 +200,7 @@ def database(folder: Path) -> bytes:
 async def test_no_planted_secret_shows_anywhere(tmp_path: Path) -> None:
     planted = Planted()
     async with Receiver(answer=status_of, echo=True) as receiver, mail_server() as mail_port, session() as made:
-        environ = plant(tmp_path, planted, receiver.port, mail_port, closed_port())
-        kinds_used = {value for name, value in environ.items() if name.endswith("__DESTINATION")}
-        assert kinds_used == set(kinds()), "a new kind of destination belongs into this test"
+        environ = plant(tmp_path, planted, receivers_at(receiver.port, mail_port, closed_port()))
         async with Process(environ) as process:
             client = await process.client(made)
             client = Client(made, client.webhooks, client.ops, environ["GATEWAY_OPS_TOKEN"])
@@ -258,9 +213,24 @@ async def test_no_planted_secret_shows_anywhere(tmp_path: Path) -> None:
             assert await process.ended() == 0
         seen["the log"] = "\n".join(process.lines).encode()
         seen["the database at rest"] = database(tmp_path)
-    assert len(planted.found_in(reached)) > 40, "the receivers did not get what they were to quote"
+    assert len(planted.found_in(reached)) > 80, "the receivers did not get what they were to quote"
     assert b"delivery.delivered" in seen["the log"]
     assert {where: found for where, text in seen.items() if (found := planted.found_in(text))} == {}
+
+
+def test_every_kind_of_destination_has_routes_with_a_secret_in_every_key_that_takes_one(tmp_path: Path) -> None:
+    planted = Planted()
+    environ = plant(tmp_path, planted, receivers_at(1, 2, 3))
+    read_configuration(environ)
+    kind_of_route = {name.split("__")[1]: kind for name, kind in environ.items() if name.endswith("__DESTINATION")}
+    sown: dict[str, set[str]] = {kind: set() for kind in kinds()}
+    for name, value in environ.items():
+        if name.startswith("GATEWAY_ROUTES__") and planted.found_in(value.encode()):
+            _, route, key = name.split("__")
+            sown[kind_of_route[route]].add(key)
+    missing = {kind: kind_of(kind).secrets - keys for kind, keys in sown.items() if kind_of(kind).secrets - keys}
+    assert missing == {}, "the example of a kind has to show its secrets"
+    assert set(kind_of_route.values()) == set(kinds())
 
 
 def test_the_search_itself_finds_what_it_is_meant_to() -> None:
