@@ -85,18 +85,24 @@ async def test_messages_sent_at_once_do_not_mix(transports: Transports, serve: S
 async def test_a_connection_that_the_receiver_closed_is_replaced_before_anything_is_written(
     transports: Transports, serve: Serve
 ) -> None:
-    sink = Sink()
+    heard: list[bytes] = []
+    both = asyncio.Barrier(2)
 
-    async def closes_after_one(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        sink.heard.append(await reader.readexactly(len(LINE) + 3))
-        await asyncio.sleep(0.1)
+    async def closes_after_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readexactly(len(LINE) + 3))
+        await both.wait()
+        writer.close()
+        await writer.wait_closed()
+        await both.wait()
 
     server = await serve(closes_after_one)
     framed = b"%d %b" % (len(LINE), LINE)
     for _ in range(3):
         assert await transports.send(tcp(server), 5) == Written(len(framed))
-        await asyncio.sleep(0.2)
-    assert sink.heard == [framed] * 3
+        await both.wait()  # now it may close
+        await both.wait()  # now it has
+    assert heard == [framed] * 3
+    assert server.connections == 3
 
 
 async def test_a_receiver_that_hangs_up_at_once_got_nothing(transports: Transports, serve: Serve) -> None:
@@ -112,7 +118,7 @@ async def test_a_receiver_that_stops_reading_is_given_up_on_and_called_anew(
 ) -> None:
     async def never_reads(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.pause_reading()  # type: ignore[attr-defined] # typed as write-only; it is both
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     server = await serve(never_reads)
     answer = await transports.send(tcp(server, b"x" * (32 << 20)), 1)
