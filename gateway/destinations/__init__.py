@@ -16,9 +16,14 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from gateway.domain.alert import Alert
+from gateway.domain.change import Change, compare
+from gateway.domain.change_wording import words
+from gateway.domain.digest import EVENT_TYPE as DIGEST
 from gateway.domain.message import Answer, Message
+from gateway.domain.notify import Notify
 from gateway.domain.outcome import Outcome, judge
 from gateway.domain.policy import Backlog, Pace
+from gateway.domain.snapshot import decode, snapshot_of
 
 
 class DestinationSettings(BaseModel):
@@ -43,7 +48,8 @@ class Context:
 
     `delivery_id`: stable over all attempts. `body`: the webhook's bytes exactly as received. `sent_at`: now (UTC).
     `shrink`: the receiver called the message too large once; say less. `test`: an operator's test, marked as such.
-    `progress`: what an earlier attempt left (see `Outcome.progress`).
+    `progress`: what an earlier attempt left (see `Outcome.progress`). `reference`: what the receiver gave us when it
+    was told of this incident before (see `Outcome.reference`), "" when it was not. `before`: see `change`.
     """
 
     delivery_id: str
@@ -53,6 +59,23 @@ class Context:
     shrink: bool = False
     test: bool = False
     progress: str = ""
+    reference: str = ""
+    before: bytes | None = None
+
+    def change(self, alert: Alert) -> Change:
+        """What the receiver does not know yet: since it was last told of the incident. Of one that is sent every alert:
+        since the alert before.
+        """
+        now = snapshot_of(alert)
+        if self.before is None:
+            return compare(None, now)
+        return compare(decode(self.before) if self.before else now, now)
+
+    def news(self, alert: Alert) -> str:
+        """The change in one line of our own words; "" where there is nothing to compare with (also for a digest)."""
+        if self.before is None or alert.event_type == DIGEST:
+            return ""
+        return words(self.change(alert))
 
 
 class FormatFault(Exception):
@@ -68,6 +91,8 @@ class Destination(Generic[S]):
     of an answer depends on the settings (which statuses are success) or on earlier attempts (recipients served):
     call `outcome_of`, which knows which one to ask.
     `backlog`: what waiting states of one alert mean after a receiver was away: `all` are wanted, or the `latest` only.
+    `notify`: what its receiver is told unless a route says otherwise; None: changes only where `backlog` is `latest`,
+    else everything.
     `pace`: default limit, None for none. `concurrency`: default number of messages under way at once.
     `can_shrink`: `Context.shrink` makes a smaller message. `limits`: name -> figure, for people.
     `example`: a route file that loads. `verify`: a check of settings at start beyond their types (a template rendered
@@ -80,6 +105,7 @@ class Destination(Generic[S]):
     example: str
     read: Callable[[Answer, datetime], Outcome] = judge
     backlog: Backlog = "all"
+    notify: Notify | None = None
     pace: Pace | None = None
     concurrency: int = 8
     can_shrink: bool = False

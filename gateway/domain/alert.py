@@ -43,6 +43,7 @@ class Alert:
     a GUID, a project or a repository URL; compare it as text. `alert_id` is unique in one tenant only: use `key`.
     `score` is None when missing or unusable. `last_seen` is the text as it came and `seen_at` what it means (aware,
     UTC; None when unreadable). `extra` and `envelope_extra` are the unknown keys of payloadData and of the top level.
+    `opens`: of a digest, (alert_id, environment) of the alert that its link shows; None: its own.
     `key` is the stable incident key: "optix-" and 32 hex digits of SHA-256(source, accountId, alertId).
     """
 
@@ -64,6 +65,7 @@ class Alert:
     resources: tuple[Resource, ...] = ()
     extra: Mapping[str, JSON] = field(default_factory=dict)
     envelope_extra: Mapping[str, JSON] = field(default_factory=dict)
+    opens: tuple[str, str] | None = None
 
     @property
     def open_count(self) -> int:

@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from gateway.domain.outcome import OutcomeClass
+from gateway.domain.telling import Decision, Terms
+from gateway.domain.telling import State as IncidentState
 
 
 class State(StrEnum):
@@ -33,11 +35,21 @@ class NewDelivery(NamedTuple):
     """One route that takes the alert. `supersede`: older waiting states of the same incident on this route give way.
     `claim`: the route has a slot free now, so hand the delivery out in the same transaction if nothing older of the
     incident is unfinished: it saves a second commit and its latency.
+    `terms`: what its receiver wants to be told, decided in the transaction; None when it is sent everything. `group`:
+    the name of the group it waits in, "" for none. `due_us`: not before then; 0 for at once. `hold`: what it waits for,
+    as `silence:<id>` or `window`. `parked`: why it must not be sent as things are. `stands_in_for`: the route that is
+    to deliver first; it is given up when that one has.
     """
 
     route: str
     supersede: bool = False
     claim: bool = False
+    terms: Terms | None = None
+    group: str = ""
+    due_us: int = 0
+    hold: str = ""
+    parked: str = ""
+    stands_in_for: str = ""
 
 
 class NewAlert(NamedTuple):
@@ -45,7 +57,8 @@ class NewAlert(NamedTuple):
 
     `digest`: 32 bytes that are equal only for an exact repeat (source and body); a unique index decides. `held`: why it
     could not be read as an alert; None when it could. `received_us`: microseconds since the epoch.
-    `revision`: of the configuration that decided.
+    `revision`: of the configuration that decided. `state`: None only when it is held. `decisions`: of the routes whose
+    filter took it and that nevertheless get no delivery, or get one that waits.
     """
 
     source: str
@@ -63,6 +76,20 @@ class NewAlert(NamedTuple):
     summary: str = ""
     held: str | None = None
     deliveries: tuple[NewDelivery, ...] = ()
+    state: IncidentState | None = None
+    decisions: tuple[Decision, ...] = ()
+
+
+class Member(NamedTuple):
+    """A further delivery that goes out in the message of the one it stands in. `before` as in `Claim`."""
+
+    row: int
+    token: int
+    delivery_id: str
+    alert_id: str
+    source: str
+    body: bytes
+    before: bytes | None
 
 
 class Claim(NamedTuple):
@@ -71,6 +98,9 @@ class Claim(NamedTuple):
     `row` and `token` are the store's own. `attempt` counts from 1 and is what the retry rule sees; `try_number` counts
     every hand-out, also those that were not charged. `first_us`: when the first attempt was claimed. `delivery_id` is
     stable over attempts. `fresh` False: it was handed out as a retry, be it that an operator replays it.
+    `before`: the incident's state that this receiver was told last (of a route that is told everything: the state
+    before this alert), encoded; b"" for the very state of this alert; None when there was none. `reference`: what the
+    receiver gave us when it was told. `remembers`: what it is told is to be remembered. `members`: others of its group.
     """
 
     row: int
@@ -89,11 +119,17 @@ class Claim(NamedTuple):
     shrink: bool = False
     progress: str = ""
     fresh: bool = True
+    before: bytes | None = None
+    reference: str = ""
+    remembers: bool = False
+    members: tuple[Member, ...] = ()
 
 
 class Stored(NamedTuple):
     """What became of a `NewAlert`. `alert_id` is the gateway's id (of the first one for a duplicate). `claims`: the
-    deliveries handed out at once. `waiting`: routes whose delivery is due now but was not handed out.
+    deliveries handed out at once. `waiting`: routes whose delivery is due now but was not handed out. `later`: (route,
+    microseconds until it is due) of those that wait for their time. `decided`: what was decided for routes
+    whose receiver is not sent everything.
     """
 
     alert_id: str
@@ -102,6 +138,8 @@ class Stored(NamedTuple):
     routes: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     waiting: tuple[str, ...] = ()
+    later: tuple[tuple[str, int], ...] = ()
+    decided: tuple[Decision, ...] = ()
 
 
 class Claims(NamedTuple):
@@ -138,6 +176,9 @@ class Result(NamedTuple):
 
     `delay_us`: wait before the next attempt, for `pending` only. `charged` False: the attempt does not count.
     `given_up`: a short fixed word why the delivery is dead or parked, for metrics; "" otherwise.
+    `told`: the state that the receiver knows now, encoded, with its digest; None when that is not remembered or did not
+    change. `remembers` as in `Claim`. `stood_in`: another route was to deliver had this one not. `members`: the same
+    end for the others of its group.
     """
 
     row: int
@@ -149,6 +190,16 @@ class Result(NamedTuple):
     shrink: bool = False
     progress: str = ""
     given_up: str = ""
+    told: tuple[bytes, bytes] | None = None
+    remembers: bool = False
+    stood_in: bool = False
+    members: tuple[MemberResult, ...] = ()
+
+
+class MemberResult(NamedTuple):
+    row: int
+    token: int
+    told: tuple[bytes, bytes] | None = None
 
 
 class Recorded(NamedTuple):

@@ -72,6 +72,7 @@ def digest_of(members: Sequence[Member], grouping: Grouping, group: str) -> Aler
         policy_labels=tuple(dict.fromkeys(label for alert in alerts for label in alert.policy_labels))[:_MOST_LABELS],
         resources=_resources(told),
         extra=_listed(told),
+        opens=(worst.alert_id, worst.environment),
     )
 
 

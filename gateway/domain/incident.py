@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from gateway.domain.alert import Alert
 from gateway.domain.change import Change, compare
-from gateway.domain.snapshot import Snapshot, pack, snapshot_of, unpack
+from gateway.domain.snapshot import Snapshot, pack, unpack
 
 MOST_GONE = 1000
 """How many resources that went are remembered, the latest ones: a repository's branches come and go for ever."""
+
+
+class Named(Protocol):
+    """What names an incident: an alert, or what is stored of one."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def environment(self) -> str: ...
+
+    @property
+    def alert_id(self) -> str: ...
 
 
 class Gone(NamedTuple):
@@ -51,17 +66,14 @@ class Incident(NamedTuple):
         return self.history.snapshot
 
 
-def remember(
-    incident: Incident | None, alert: Alert, seen_us: int, snapshot: Snapshot | None = None
-) -> tuple[Incident, Change]:
-    """The incident after an alert of its key arrived at `seen_us`, and what that changed. `incident` None: the first.
-    `snapshot`: of this alert, where it is at hand.
+def remember(incident: Incident | None, alert: Named, seen_us: int, snapshot: Snapshot) -> tuple[Incident, Change]:
+    """The incident after an alert of its key and with this state arrived at `seen_us`, and what that changed.
+    `incident` None: the first.
 
     The state goes by the order of arrival, not by the alert's own `lastSeen`: that has whole seconds, no zone, may be
     missing or unreadable, and nothing says that the vendor sends in its order. To refuse a newer state by mistake could
     hide a critical one; an older one that comes late is put right by the next repeat, an hour later at the most.
     """
-    snapshot = snapshot or snapshot_of(alert)
     if incident is None:
         return _first(alert, seen_us, snapshot), compare(None, snapshot)
     change = compare(incident.snapshot, snapshot)
@@ -83,7 +95,7 @@ def decode(packed: bytes) -> History:
     return History(snapshot, tuple(since_us), tuple(Gone(*one) for one in gone))
 
 
-def _first(alert: Alert, seen_us: int, snapshot: Snapshot) -> Incident:
+def _first(alert: Named, seen_us: int, snapshot: Snapshot) -> Incident:
     return Incident(
         key=alert.key,
         source=alert.source,

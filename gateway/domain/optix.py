@@ -74,7 +74,8 @@ def incident_key(source: str, environment: str, alert_id: str) -> str:
 
 def console_url(alert: Alert) -> str:
     """The alert's page in the Cloud Optix console. The payload holds no link; the vendor's feeds use this form."""
-    target = f"alerts/{alert.alert_id}?state=OPEN&accountId={alert.environment}"
+    alert_id, environment = alert.opens or (alert.alert_id, alert.environment)
+    target = f"alerts/{alert_id}?state=OPEN&accountId={environment}"
     return "https://optix.sophos.com/public/redirect?c=false&a=" + quote(target, safe="", errors="replace")
 
 

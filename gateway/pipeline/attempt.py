@@ -13,12 +13,12 @@ from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import Alert
 from gateway.domain.delivery import AttemptRecord, Claim, Recorded, Result, State
 from gateway.domain.message import Answer, HttpAnswer, MailAnswer
-from gateway.domain.optix import Unreadable, parse
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.retry import next_step
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.lane import Lane
 from gateway.pipeline.mask import mask
+from gateway.pipeline.parcel import MOOT, Parcel
 from gateway.pipeline.recent import Recent
 from gateway.ports import Clock, Dice, Observer, Store, StoreUnavailable, Transport
 
@@ -49,12 +49,13 @@ class Courier:
         """Make one attempt. Whatever goes wrong on the way is an outcome, never an exception; only cancellation is."""
         probing = lane.is_probe(claim)
         started_us = self._clock.now_us()
+        parcel = Parcel(claim, alert or self.recent.take(claim.alert_id))
         try:
-            outcome, answer = await self._attempt(lane.route, claim, alert)
+            outcome, answer = await self._attempt(lane.route, parcel)
         except Exception as error:  # noqa: BLE001 - one delivery's surprise must not stop the others
             structlog.get_logger().error("delivery.crashed", delivery=claim.delivery_id, exc_info=error)
             outcome, answer = Outcome(OutcomeClass.OURS, f"unexpected {type(error).__name__}"), None
-        result = self._result(lane, claim, outcome, answer, probing=probing, started_us=started_us)
+        result = self._result(lane, parcel, outcome, answer, probing=probing, started_us=started_us)
         change = lane.settle(claim, None if answer is None else outcome)
         recorded = await self._record(result)
         if not recorded.applied:
@@ -68,40 +69,30 @@ class Courier:
         if result.state is State.PENDING:
             lane.wake_in(result.delay_us / _SECOND_US)
 
-    async def _attempt(
-        self, route: ConfiguredRoute, claim: Claim, alert: Alert | None
-    ) -> tuple[Outcome, Answer | None]:
+    async def _attempt(self, route: ConfiguredRoute, parcel: Parcel) -> tuple[Outcome, Answer | None]:
         """What came of it, safe to show, and what the receiver said; None when nothing was sent."""
-        if claim.attempt > len(route.policy.retry.schedule_s) + 1:
+        if parcel.claim.attempt > len(route.policy.retry.schedule_s) + 1:
             # Attempts are counted when handed out: one that takes the process down with it ends here, not in a loop.
             return Outcome(OutcomeClass.REJECTED, "the last attempt allowed was interrupted"), None
-        context, secrets = self._context(claim), self._secrets_of(route)
+        context, secrets = parcel.context(self._now()), self._secrets_of(route)
         try:
-            read = alert or self.recent.take(claim.alert_id) or _read(claim)
-            message = route.destination.format(read, context, route.settings)
+            parcel.open()
+            if parcel.is_moot:
+                return Outcome(OutcomeClass.OK, MOOT), None
+            message = route.destination.format(parcel.content(context, route.terms.grouping), context, route.settings)
         except FormatFault as fault:
             return Outcome(OutcomeClass.OURS, mask(str(fault), secrets)), None
         answer = await self._transport.send(message, route.policy.timeout_s)
         return judged(route, answer, self._now(), context, secrets), answer
 
-    def _context(self, claim: Claim) -> Context:
-        return Context(
-            delivery_id=claim.delivery_id,
-            route=claim.route,
-            body=claim.body,
-            sent_at=self._now(),
-            shrink=claim.shrink,
-            progress=claim.progress,
-        )
-
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now_us() / _SECOND_US, UTC)
 
     def _result(
-        self, lane: Lane, claim: Claim, outcome: Outcome, answer: Answer | None, *, probing: bool, started_us: int
+        self, lane: Lane, parcel: Parcel, outcome: Outcome, answer: Answer | None, *, probing: bool, started_us: int
     ) -> Result:
         ended_us = self._clock.now_us()
-        route = lane.route
+        route, claim = lane.route, parcel.claim
         window_from_us = max(claim.first_us, lane.state.recovered_us)
         step = next_step(
             outcome,
@@ -124,19 +115,23 @@ class Courier:
             hint_s=outcome.hint_s,
             headers={name: mask(value, secrets) for name, value in _kept(answer).items()},
             excerpt=excerpt(answer, secrets),
-            reference=outcome.reference,
+            reference=outcome.reference or claim.reference,
             revision=self._revision,
         )
+        delivered = step.state is State.DELIVERED and not parcel.is_moot
         return Result(
             claim.row,
             claim.token,
-            step.state,
+            State.SUPERSEDED if parcel.is_moot and step.state is State.DELIVERED else step.state,
             record,
             delay_us=int(step.delay_s * _SECOND_US),
             charged=step.charged,
             shrink=claim.shrink or step.shrink,
             progress=outcome.progress or claim.progress,
             given_up=step.given_up,
+            told=parcel.told() if delivered else None,
+            remembers=claim.remembers,
+            members=parcel.member_results(delivered=delivered) if claim.members else (),
         )
 
     def _secrets_of(self, route: ConfiguredRoute) -> tuple[str, ...]:
@@ -152,13 +147,6 @@ class Courier:
             return await self._store.record(result)
         except StoreUnavailable:
             return await _UNTIL_STORED(self._store.record, result)
-
-
-def _read(claim: Claim) -> Alert:
-    parsed = parse(claim.source, claim.body)
-    if isinstance(parsed, Unreadable):
-        raise FormatFault(f"the stored body cannot be read: {parsed.reason}")
-    return parsed
 
 
 def _kept(answer: Answer | None) -> Mapping[str, str]:

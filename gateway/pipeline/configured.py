@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from gateway.destinations import Destination, DestinationSettings
 from gateway.domain.filter import Filter
 from gateway.domain.policy import Policy
+from gateway.domain.telling import Terms
 
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredRoute:
-    """A route as its file says, checked: filter + destination + policy. `origin`: where it was read, for people."""
+    """A route as its file says, checked: filter + destination + policy, and what its receiver wants to be told.
+    `origin`: where it was read, for people.
+    """
 
     name: str
     filter: Filter
@@ -18,3 +21,4 @@ class ConfiguredRoute:
     destination: Destination[DestinationSettings] = field(repr=False)
     settings: DestinationSettings = field(repr=False)
     origin: str = ""
+    terms: Terms = field(default_factory=Terms)

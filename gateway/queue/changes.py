@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from gateway.queue.book import Book
 from gateway.queue.order import place, promote
+from gateway.queue.told import undelivered
 
-_FIND = "SELECT id, key, state, head FROM delivery WHERE alert = ? AND route = ?"
+_FIND = """
+SELECT id, key, state, head, iif(remembers, route, '') FROM delivery WHERE alert = ? AND route = ?
+"""
 _REPLAY = """
 UPDATE delivery SET state = 0, head = ?, fresh = 0, due_us = ?, attempts = 0, first_us = 0, finished_us = NULL,
                     reason = 'replayed' WHERE id = ?
@@ -33,7 +36,7 @@ def replay_one(book: Book, at: Place | None) -> bool:
     found = _find(book, at)
     if at is None or found is None or found[2] < _LIVE:
         return False
-    row, key, _, _ = found
+    row, key, *_ = found
     head = place(book, row, (at[1], key))
     book.db.execute(_REPLAY, (int(head), book.now_us(), row))
     return True
@@ -47,9 +50,11 @@ def cancel_one(book: Book, at: Place | None) -> bool:
     book.db.execute(_CANCEL, (book.now_us(), found[0]))
     if found[3]:
         promote(book, [found[0]])
+    if found[4]:
+        undelivered(book, [(found[4], found[1])])
     return True
 
 
-def _find(book: Book, at: Place | None) -> tuple[int, str, int, int] | None:
-    found: tuple[int, str, int, int] | None = book.db.execute(_FIND, at).fetchone() if at else None
+def _find(book: Book, at: Place | None) -> tuple[int, str, int, int, str] | None:
+    found: tuple[int, str, int, int, str] | None = book.db.execute(_FIND, at).fetchone() if at else None
     return found

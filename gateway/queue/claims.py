@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.delivery import FINISHED, AttemptRecord, Claim, Claims, Recorded, Result, State
 from gateway.queue.book import Book, Value, for_rows, pieces, storable
+from gateway.queue.clusters import flush, members
 from gateway.queue.order import Incident, promote, rejoin
 from gateway.queue.schema import CODES
+from gateway.queue.told import delivered, undelivered
 
 FRESH = "SELECT id FROM delivery WHERE route = ? AND state = 0 AND head = 1 AND fresh = 1 ORDER BY id LIMIT ?"
 RETRIES = """
@@ -28,8 +30,10 @@ UPDATE delivery SET state = 1, token = token + 1, attempts = attempts + 1, claim
 """
 TAKEN = """
 SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, a.received_us, d.due_us, d.claimed_us, d.first_us,
-       d.attempts, d.shrink, d.progress, d.fresh
-FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert = d.alert WHERE d.id = ?
+       d.attempts, d.shrink, d.progress, d.fresh, d.remembers, d.cluster, a.before, t.known, t.reference
+FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert = d.alert
+    LEFT JOIN told AS t ON d.remembers AND t.route = d.route AND t.key = d.key
+WHERE d.id = ?
 """
 RECORD = """
 WITH result (row, token, state, head, due_us, uncharged, shrink, progress, reason, finished_us) AS (VALUES {marks})
@@ -37,8 +41,13 @@ UPDATE delivery SET state = result.state, head = result.head, fresh = 0, due_us 
     attempts = attempts - result.uncharged, shrink = result.shrink, progress = result.progress,
     reason = result.reason, finished_us = result.finished_us
 FROM result WHERE delivery.id = result.row AND delivery.token = result.token AND delivery.state = 1
-RETURNING id, route, key
+RETURNING id, route, key, alert
 """
+_STOOD_IN = """
+UPDATE delivery SET state = 5, head = 0, finished_us = ?, reason = ?
+WHERE alert = ? AND stands_in_for = ? AND stands_in_for <> '' AND state = 0 RETURNING id
+"""
+NOT_NEEDED = "the route it stands in for delivered"
 INSERT_ATTEMPTS = "INSERT INTO attempt (delivery, n, detail) VALUES {marks}"
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _MOST_ATTEMPTS = 100  # kept of one delivery: probing a receiver that is gone for months must not fill the disk
@@ -75,7 +84,7 @@ def _claim(book: Book, wish: Wish) -> Claims:
     book.db.executemany(TAKE, [(now, now + wish.lease_us, row) for row in rows])
     next_due: int | None = book.db.execute(NEXT_RETRY, (wish.route,)).fetchone()[0]
     return Claims(
-        claims=tuple(_taken(book, row) for row in rows),
+        claims=tuple(_claimed(book, rows, wish, now)),
         more=more,
         next_us=None if next_due is None else max(0, next_due - now),
     )
@@ -107,10 +116,34 @@ class Hurry:
     limit: int
 
 
-def _taken(book: Book, row: int) -> Claim:
+def _claimed(book: Book, rows: Sequence[int], wish: Wish, now: int) -> Iterator[Claim]:
+    """A claim for each row, but one only for a group: whoever is first takes the others of it along."""
+    gone: set[int] = set()
+    for row in rows:
+        if row in gone:
+            continue
+        claim, cluster = _taken(book, row)
+        if not cluster:
+            yield claim
+            continue
+        others = flush(book, wish.route, cluster, row, now)
+        book.db.executemany(TAKE, [(now, now + wish.lease_us, other) for other in others])
+        along = [other for other in rows if other != row and other not in gone and _cluster_of(book, other) == cluster]
+        gone.update(along)
+        yield claim._replace(members=members(book, sorted({*others, *along})))
+
+
+def _cluster_of(book: Book, row: int) -> str:
+    (cluster,) = book.db.execute("SELECT cluster FROM delivery WHERE id = ?", (row,)).fetchone()
+    return str(cluster)
+
+
+def _taken(book: Book, row: int) -> tuple[Claim, str]:
+    """And the group it waited in."""
     found = book.db.execute(TAKEN, (row,)).fetchone()
-    token, alert, route, source, body, received, due, claimed, first, attempts, shrink, progress, fresh = found[1:]
-    return Claim(
+    token, alert, route, source, body, received, due, claimed, first, attempts, shrink, progress, fresh = found[1:14]
+    remembers, cluster, before, known, reference = found[14:]
+    claim = Claim(
         row=row,
         token=token,
         delivery_id=book.delivery_name(alert, route),
@@ -127,7 +160,11 @@ def _taken(book: Book, row: int) -> Claim:
         shrink=bool(shrink),
         progress=progress,
         fresh=bool(fresh),
+        before=known if remembers else before,
+        reference=reference or "",
+        remembers=bool(remembers),
     )
+    return claim, cluster
 
 
 def record(book: Book, results: Sequence[Result]) -> list[Recorded]:
@@ -135,7 +172,16 @@ def record(book: Book, results: Sequence[Result]) -> list[Recorded]:
     for apart in _apart(results):
         for part in pieces(apart):
             recorded += _record_round(book, part)
+    together = [member for result in results for member in _members(result)]
+    if together:
+        record(book, together)
     return recorded
+
+
+def _members(result: Result) -> Iterator[Result]:
+    """The others of its group end as it did."""
+    for member in result.members:
+        yield result._replace(row=member.row, token=member.token, told=member.told, members=())
 
 
 def _apart(results: Sequence[Result]) -> Iterator[Sequence[Result]]:
@@ -154,13 +200,28 @@ def _record_round(book: Book, results: Sequence[Result]) -> list[Recorded]:
     now = book.now_us()
     values = [value for result in results for value in _next_state(result, now)]
     statement = for_rows(RECORD, len(results), 10)
-    applied: dict[int, Incident] = {row: (route, key) for row, route, key in book.db.execute(statement, values)}
+    found = {row: ((route, key), alert) for row, route, key, alert in book.db.execute(statement, values)}
+    applied = {row: incident for row, (incident, _) in found.items()}
     kept = [result for result in results if result.row in applied]
     _write_attempts(book, [(result.row, result.token, result.record) for result in kept])
     promoted = promote(book, [result.row for result in kept if result.state is not State.PENDING])
     waiting = [result.row for result in kept if result.state is State.PENDING]
     promoted |= {applied[row] for row in waiting if rejoin(book, row, applied[row])}
+    _note_told(book, kept, found, now)
     return [Recorded(result.row in applied, applied.get(result.row) in promoted) for result in results]
+
+
+def _note_told(book: Book, kept: Sequence[Result], found: Mapping[int, tuple[Incident, int]], now: int) -> None:
+    """What receivers know by these results, and which stand-ins nobody needs any more."""
+    news = [(*found[r.row], r.told, storable(r.record.reference)) for r in kept if r.told]
+    if news:
+        delivered(book, news, now)
+    undelivered(book, [found[r.row][0] for r in kept if r.remembers and r.state is State.DEAD])
+    for result in kept:
+        if result.stood_in and result.state is State.DELIVERED:
+            (route, _), alert = found[result.row]
+            rows = [row for (row,) in book.db.execute(_STOOD_IN, (now, NOT_NEEDED, alert, route))]
+            promote(book, rows)
 
 
 def _next_state(result: Result, now: int) -> tuple[Value, ...]:
@@ -212,14 +273,15 @@ def _detail(record: AttemptRecord) -> str:
 def release(book: Book, handed_back: Sequence[Sequence[Claim]]) -> list[None]:
     for claims in handed_back:
         for claim in claims:
-            _release(book, claim)
+            for row, token in ((claim.row, claim.token), *((member.row, member.token) for member in claim.members)):
+                _release(book, claim.route, row, token)
     return [None] * len(handed_back)
 
 
-def _release(book: Book, claim: Claim) -> None:
-    key: tuple[str] | None = book.db.execute(_RELEASE, (book.now_us(), claim.row, claim.token)).fetchone()
+def _release(book: Book, route: str, row: int, token: int) -> None:
+    key: tuple[str] | None = book.db.execute(_RELEASE, (book.now_us(), row, token)).fetchone()
     if key is not None:
-        rejoin(book, claim.row, (claim.route, key[0]))
+        rejoin(book, row, (route, key[0]))
 
 
 def expire_leases(book: Book, asked: Sequence[None]) -> list[tuple[str, ...]]:

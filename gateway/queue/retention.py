@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.queue.book import Book
+from gateway.queue.clusters import FORGET as FORGET_CLUSTERS
 
 _OLD = """
 SELECT a.received_us, a.id FROM alert AS a
@@ -14,6 +15,8 @@ ORDER BY a.received_us, a.id LIMIT ?4
 _FINISHED = "a.held IS NULL AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.alert = a.id AND d.state < 3)"
 OLD = _OLD.format(finished=_FINISHED)
 _DELETE = f"DELETE FROM alert AS a WHERE a.id = ? AND {_FINISHED}"  # noqa: S608 - no value in it
+OLD_INCIDENTS = "SELECT key FROM incident WHERE last_us < ? ORDER BY last_us LIMIT ?"
+_FORGET = tuple(f"DELETE FROM {table} WHERE key = ?" for table in ("told", "change", "incident"))  # noqa: S608 - names
 _SLACK_PAGES = 1000  # free pages are used again before the file grows: only what is beyond goes back
 _PAGES_A_STEP = 500
 
@@ -29,6 +32,21 @@ def old(book: Book, after: Moment, before_us: int, limit: int) -> tuple[Moment, 
 def delete(book: Book, asked: Sequence[Sequence[Moment]]) -> list[int]:
     """How many went. Each is looked at again: a replay may have come between."""
     return [sum(book.db.execute(_DELETE, (row,)).rowcount for _, row in moments) for moments in asked]
+
+
+def forget(book: Book, asked: Sequence[tuple[int, int]]) -> list[int]:
+    """Incidents not heard of since `before_us`, at most `limit`, with all that receivers were told of them; how many.
+    Should one come back after so long, it is a new one.
+    """
+    return [_forget(book, before_us, limit) for before_us, limit in asked]
+
+
+def _forget(book: Book, before_us: int, limit: int) -> int:
+    keys = book.db.execute(OLD_INCIDENTS, (before_us, limit)).fetchall()
+    for statement in _FORGET:
+        book.db.executemany(statement, keys)
+    book.db.execute(FORGET_CLUSTERS, (before_us,))
+    return len(keys)
 
 
 def shrink(book: Book, asked: Sequence[None]) -> list[None]:

@@ -115,7 +115,70 @@ CREATE TABLE job (
 );
 """
 
-MIGRATIONS = (_VERSION_1,)
+_VERSION_2 = """
+ALTER TABLE alert ADD COLUMN before BLOB;
+ALTER TABLE alert ADD COLUMN decisions TEXT NOT NULL DEFAULT '';
+ALTER TABLE delivery ADD COLUMN remembers INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE delivery ADD COLUMN cluster TEXT NOT NULL DEFAULT '';
+ALTER TABLE delivery ADD COLUMN hold TEXT NOT NULL DEFAULT '';
+ALTER TABLE delivery ADD COLUMN stands_in_for TEXT NOT NULL DEFAULT '';
+CREATE INDEX delivery_cluster ON delivery (route, cluster, id) WHERE state = 0 AND cluster <> '';
+CREATE INDEX delivery_hold ON delivery (hold) WHERE state = 0 AND hold <> '';
+CREATE INDEX delivery_stand_in ON delivery (alert, stands_in_for) WHERE state = 0 AND stands_in_for <> '';
+CREATE TABLE incident (
+    key TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    alert_id TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    first_us INTEGER NOT NULL,
+    last_us INTEGER NOT NULL,
+    changed_us INTEGER NOT NULL,
+    open INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    memory BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX incident_rule ON incident (source, environment, rule) WHERE open > 0;
+CREATE INDEX incident_last ON incident (last_us);
+CREATE TABLE change (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    at_us INTEGER NOT NULL,
+    alert INTEGER NOT NULL,
+    reasons TEXT NOT NULL,
+    words TEXT NOT NULL
+);
+CREATE INDEX change_key ON change (key, id);
+CREATE TABLE told (
+    route TEXT NOT NULL,
+    key TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    state BLOB NOT NULL,
+    asked_us INTEGER,
+    known_digest BLOB,
+    known BLOB,
+    told_us INTEGER,
+    told_alert INTEGER NOT NULL DEFAULT 0,
+    reference TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (route, key)
+) WITHOUT ROWID;
+CREATE INDEX told_key ON told (key);
+CREATE TABLE cluster (
+    route TEXT NOT NULL,
+    name TEXT NOT NULL,
+    first_us INTEGER NOT NULL,
+    waiting INTEGER NOT NULL,
+    flushed_us INTEGER,
+    PRIMARY KEY (route, name)
+) WITHOUT ROWID;
+CREATE TABLE silence (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    value TEXT NOT NULL,
+    expires_us INTEGER NOT NULL
+);
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2)
 """Script n brings a file from version n to n + 1. A published one is never edited: a change is a further script."""
 
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"

@@ -209,6 +209,7 @@ class SqliteStore:
         found = await self._searches.read(query)
         self._purged_up_to = found[-1] if len(found) == limit else retention.FIRST
         gone = await self._writer.write(retention.delete, found) if found else 0
+        await self._writer.write(retention.forget, (before_us, limit))
         await self._writer.write(retention.shrink, None)
         return gone
 

@@ -17,9 +17,9 @@ from tests.domain.states import alert, alerts
 def after(*seen: tuple[int, Alert]) -> tuple[Incident, Change]:
     """What is remembered after alerts that arrived at these times."""
     (first_us, first), *rest = seen
-    incident, change = remember(None, first, first_us)
+    incident, change = remember(None, first, first_us, snapshot_of(first))
     for seen_us, one in rest:
-        incident, change = remember(incident, one, seen_us)
+        incident, change = remember(incident, one, seen_us, snapshot_of(one))
     return incident, change
 
 
@@ -50,7 +50,7 @@ def test_the_first_alert_begins_an_incident() -> None:
 )
 def test_a_repeat_moves_last_seen_and_nothing_else(repeat: Alert) -> None:
     first, _ = after((100, alert(80, ("a", "OPEN"), ("b", "SUPPRESS"))))
-    incident, change = remember(first, repeat, 200)
+    incident, change = remember(first, repeat, 200, snapshot_of(repeat))
     assert change.is_unchanged
     assert incident == first._replace(last_seen_us=200)
     assert incident.history is first.history

@@ -1,0 +1,115 @@
+"""The notification log: what each receiver was last told of each incident, and what it gave us for it.
+
+`state` is what the receiver knows once everything waiting for it is delivered; `known` what it was truly told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from gateway.domain.delivery import NewAlert, NewDelivery
+from gateway.domain.snapshot import decode, encode
+from gateway.domain.telling import Decision, State, Told, decide
+from gateway.queue.book import Book, Value, for_rows, pieces
+from gateway.queue.inhibitions import inhibited
+from gateway.queue.order import Incident
+
+RECALL = """
+WITH asked (route, key) AS (VALUES {marks})
+SELECT told.route, told.key, digest, asked_us, known, reference FROM asked
+JOIN told ON told.route = asked.route AND told.key = asked.key
+"""
+STATE = "SELECT state FROM told WHERE route = ? AND key = ?"
+_EXPECT = """
+INSERT INTO told (route, key, digest, state, asked_us) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (route, key) DO UPDATE SET digest = excluded.digest, state = excluded.state, asked_us = excluded.asked_us
+"""
+DELIVERED = """
+UPDATE told SET known_digest = ?, known = ?, told_us = ?, told_alert = ?, reference = ?
+WHERE route = ? AND key = ? AND told_alert <= ?
+"""
+# Another delivery of the incident may still be on its way; then what it will tell counts.
+_TAKE_BACK = """
+UPDATE told SET digest = known_digest, state = known, asked_us = told_us
+WHERE route = ?1 AND key = ?2 AND known IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM delivery WHERE route = ?1 AND key = ?2 AND state < 2)
+"""
+_FORGET = """
+DELETE FROM told WHERE route = ?1 AND key = ?2 AND known IS NULL
+      AND NOT EXISTS (SELECT 1 FROM delivery WHERE route = ?1 AND key = ?2 AND state < 2)
+"""
+
+
+class Entry(NamedTuple):
+    """`known` None: it never was told."""
+
+    digest: bytes
+    asked_us: int | None
+    known: bytes | None
+    reference: str
+
+
+NOBODY = Entry(b"", None, None, "")
+
+
+class Log:
+    """What the receivers of one round of arrivals know, in which no incident comes twice."""
+
+    def __init__(self, book: Book, incidents: Sequence[Incident]) -> None:
+        self._book = book
+        self._entries: dict[Incident, Entry] = {}
+        for part in pieces(incidents):
+            flat = [text for incident in part for text in incident]
+            for route, key, *entry in book.db.execute(for_rows(RECALL, len(part), 2), flat):
+                self._entries[route, key] = Entry(*entry)
+        self._expected: list[tuple[Value, ...]] = []
+
+    def entry(self, incident: Incident) -> Entry:
+        return self._entries.get(incident, NOBODY)
+
+    def decide(self, alert: NewAlert, delivery: NewDelivery, now_us: int) -> Decision | None:
+        """Whether this receiver is told, None for one that is told everything."""
+        terms, now = delivery.terms, alert.state
+        if terms is None or now is None or not alert.key:
+            return None
+        incident = (delivery.route, alert.key)
+        before = self._told(incident, now)
+        why = inhibited(self._book, alert, terms)
+        decision, after = decide(delivery.route, terms, before, now, now_us, why)
+        if after is not None and after != before:
+            self._expected.append((*incident, after.state.digest, encode(after.state.snapshot), after.asked_us))
+        return decision
+
+    def write(self) -> None:
+        if self._expected:
+            self._book.db.executemany(_EXPECT, self._expected)
+
+    def _told(self, incident: Incident, now: State) -> Told | None:
+        """The state itself is read only where it is another one."""
+        entry = self._entries.get(incident)
+        if entry is None:
+            return None
+        if entry.digest == now.digest:
+            return Told(now, entry.asked_us)
+        (packed,) = self._book.db.execute(STATE, incident).fetchone()
+        return Told(State(decode(packed), entry.digest), entry.asked_us)
+
+
+def delivered(book: Book, news: Sequence[tuple[Incident, int, tuple[bytes, bytes], str]], now_us: int) -> None:
+    """Each as (incident, alert row, (state, digest), reference). An older alert that is sent again does not count."""
+    book.db.executemany(
+        DELIVERED,
+        [
+            (digest, state, now_us, alert, reference, *incident, alert)
+            for incident, alert, (state, digest), reference in news
+        ],
+    )
+
+
+def undelivered(book: Book, incidents: Mapping[int, Incident] | Sequence[Incident]) -> None:
+    """Their deliveries ended and told nothing: what comes next is measured from what was told before."""
+    ended = list(incidents.values()) if isinstance(incidents, Mapping) else list(incidents)
+    if ended:
+        book.db.executemany(_TAKE_BACK, ended)
+        book.db.executemany(_FORGET, ended)
