@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import check, deliveries, demo, destinations, explain, health, send, serve, test
+from gateway.cli import check, deliveries, demo, destinations, explain, health, routes, send, serve, test
 
 app = typer.Typer(
     name="optix-gateway",
@@ -45,4 +45,5 @@ app.command()(send.send)
 app.command()(test.test)
 app.command()(destinations.destinations)
 app.add_typer(deliveries.app, name="deliveries", help="See what arrived and what did not; send again or give up.")
+app.add_typer(routes.app, name="routes", help="See which routes run and what waits; pause and resume them.")
 app.command()(health.health)

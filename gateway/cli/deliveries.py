@@ -109,7 +109,7 @@ def show(
         if key != "attempts":
             line(f"{key:12} {_cell(value)}".rstrip())
     if found.get("state") == "parked":
-        line("It waits until its route runs; GET /api/v1/routes says why it does not.")
+        line("It waits until its route runs; `optix-gateway routes list` says why it does not.")
     _print_attempts(rows_of(found, "attempts"))
 
 

@@ -97,7 +97,7 @@ def command_lines() -> Iterator[tuple[str, list[str]]]:
         if not called.startswith("optix-gateway ") or called == "optix-gateway COMMAND --help":
             continue
         words = shlex.split(called)[1:]
-        size = 2 if words[0] == "deliveries" else 1
+        size = 2 if words[0] in ("deliveries", "routes") else 1
         yield " ".join(words[:size]), words[size:]
 
 
