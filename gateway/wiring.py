@@ -26,6 +26,7 @@ from gateway.domain.route import RouteTable
 from gateway.outbound.transports import Transports
 from gateway.pipeline.attempt import Courier
 from gateway.pipeline.background import Broken, beside
+from gateway.pipeline.choosing import Chooser
 from gateway.pipeline.dispatch import Dispatcher
 from gateway.pipeline.housekeeping import Housekeeping
 from gateway.pipeline.intake import Intake
@@ -74,7 +75,7 @@ class Gateway:
 async def serve_until_signal(configuration: Configuration) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
     settings = configuration.gateway
-    log = configure(settings.log_format, settings.log_level, sys.stdout, secrets_of(configuration))
+    log = configure(settings.log_format, settings.log_level, sys.stdout, configuration.secrets())
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -107,17 +108,6 @@ async def serve_until_signal(configuration: Configuration) -> int:
     return 0
 
 
-def secrets_of(configuration: Configuration) -> set[str]:
-    """Everything that must never be printed."""
-    settings = configuration.gateway
-    found = {value.get_secret_value() for c in settings.credentials().values() for value in c.auth_values}
-    if settings.ops_token:
-        found.add(settings.ops_token.get_secret_value())
-    for route in configuration.routes:
-        found.update(route.settings.secrets())
-    return found
-
-
 def _addresses(bound: Sequence[tuple[str, int]]) -> str:
     return ", ".join(str(Address(host, port)) for host, port in bound)
 
@@ -130,9 +120,10 @@ async def running(configuration: Configuration) -> AsyncIterator[Gateway]:
     time -> the rest is given back -> results are on disk -> closed.
     """
     async with AsyncExitStack() as stack:
-        parts = await _Parts.make(configuration, stack)
+        edges = await _Edges.open(configuration, stack)
+        parts = await _Parts.join(configuration, edges)
         try:
-            async with beside(parts.broken, jobs=parts.jobs.run(), housekeeping=parts.housekeeping.run()):
+            async with beside(edges.broken, jobs=parts.jobs.run(), housekeeping=parts.housekeeping.run()):
                 yield await parts.listen(configuration, stack)
         finally:
             parts.intake.accepting = False
@@ -140,45 +131,48 @@ async def running(configuration: Configuration) -> AsyncIterator[Gateway]:
                 await parts.dispatcher.stop(configuration.gateway.shutdown_grace_s)
 
 
-@dataclass(slots=True)
-class _Parts:
-    """Everything between the sockets, joined."""
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """What touches the world, opened; the stack closes it."""
 
+    clock: SystemClock
+    broken: Broken
+    metrics: Metrics
+    observer: TelemetryObserver
+    store: SqliteStore
+    transport: Transports
+
+    @classmethod
+    async def open(cls, configuration: Configuration, stack: AsyncExitStack) -> _Edges:
+        clock, broken = SystemClock(), Broken()
+        names = [route.name for route in configuration.routes]
+        metrics = Metrics(version=__version__, sources=configuration.sources, routes=names)
+        observer = TelemetryObserver(structlog.get_logger(), metrics, clock)
+        store = await _open(configuration.gateway, clock, observer, broken)
+        stack.push_async_callback(store.close)
+        transport = transports()
+        stack.push_async_callback(transport.close)
+        return cls(clock, broken, metrics, observer, store, transport)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The journeys between the edges, joined."""
+
+    edges: _Edges
     dispatcher: Dispatcher
     intake: Intake
     jobs: Jobs
     housekeeping: Housekeeping
     operations: Operations
-    observer: TelemetryObserver
-    metrics: Metrics
-    broken: Broken
-    clock: SystemClock
 
     @classmethod
-    async def make(cls, configuration: Configuration, stack: AsyncExitStack) -> _Parts:
-        routes, settings = configuration.routes, configuration.gateway
-        clock, broken = SystemClock(), Broken()
-        metrics = Metrics(version=__version__, sources=configuration.sources, routes=[route.name for route in routes])
-        observer = TelemetryObserver(structlog.get_logger(), metrics, clock)
-        store = await _open(settings, clock, observer, broken)
-        stack.push_async_callback(store.close)
-        transport = transports()
-        stack.push_async_callback(transport.close)
-        courier = Courier(
-            store=store,
-            transport=transport,
-            clock=clock,
-            dice=random.random,
-            observer=observer,
-            revision=configuration.revision,
-        )
-        dispatcher = Dispatcher(routes, store=store, courier=courier, clock=clock, observer=observer)
-        await _start(dispatcher)
-        observer.restore(lane.state for lane in dispatcher.lanes.values())
+    async def join(cls, configuration: Configuration, edges: _Edges) -> _Parts:
+        routes, store, clock, observer = configuration.routes, edges.store, edges.clock, edges.observer
+        dispatcher = await _started(configuration, edges)
         table = RouteTable([(route.name, route.filter) for route in routes])
         intake = Intake(
-            routes,
-            table,
+            Chooser(routes, table),
             dispatcher=dispatcher,
             store=store,
             clock=clock,
@@ -186,7 +180,7 @@ class _Parts:
             revision=configuration.revision,
         )
         jobs = Jobs(store, dispatcher, observer)
-        retention_us = int(settings.retention_s * 1_000_000)
+        retention_us = int(configuration.gateway.retention_s * 1_000_000)
         housekeeping = Housekeeping(store, dispatcher, clock, observer, retention_us=retention_us)
         operations = Operations(
             routes,
@@ -196,34 +190,34 @@ class _Parts:
             intake=intake,
             jobs=jobs,
             housekeeping=housekeeping,
-            transport=transport,
+            transport=edges.transport,
             clock=clock,
             observer=observer,
         )
-        return cls(dispatcher, intake, jobs, housekeeping, operations, observer, metrics, broken, clock)
+        return cls(edges, dispatcher, intake, jobs, housekeeping, operations)
 
     async def listen(self, configuration: Configuration, stack: AsyncExitStack) -> Gateway:
-        settings = configuration.gateway
-        endpoint = WebhookEndpoint(self.intake, configuration.sources, self.observer, max_bytes=settings.max_body_bytes)
+        settings, observer = configuration.gateway, self.edges.observer
+        endpoint = WebhookEndpoint(self.intake, configuration.sources, observer, max_bytes=settings.max_body_bytes)
         webhooks = await _listen(endpoint.handle, settings.listen, "GATEWAY_LISTEN", stack, tls=_tls(settings))
         ops: Sequence[tuple[str, int]] = ()
         if settings.ops_listen:
             application = ops_application(
                 self.operations,
-                clock=self.clock,
+                clock=self.edges.clock,
                 scrape=self._scrape,
                 token=settings.ops_token.get_secret_value() if settings.ops_token else None,
                 max_bytes=settings.max_body_bytes,
             )
             ops = await _listen(application, settings.ops_listen, "GATEWAY_OPS_LISTEN", stack)
-        return Gateway(webhooks, ops, self.operations, self.broken)
+        return Gateway(webhooks, ops, self.operations, self.edges.broken)
 
     async def _scrape(self) -> bytes:
         try:
             reads = StoreReads(await self.operations.oldest_due_s(), await self.operations.held_count())
         except StoreUnavailable:
             reads = None
-        return await self.metrics.scrape(reads)
+        return await self.edges.metrics.scrape(reads)
 
 
 async def _open(
@@ -241,11 +235,25 @@ async def _open(
         raise CannotStart(str(fault)) from None
 
 
-async def _start(dispatcher: Dispatcher) -> None:
+async def _started(configuration: Configuration, edges: _Edges) -> Dispatcher:
+    """With every route's state of before, which the metrics show from the first moment."""
+    courier = Courier(
+        store=edges.store,
+        transport=edges.transport,
+        clock=edges.clock,
+        dice=random.random,
+        observer=edges.observer,
+        revision=configuration.revision,
+    )
+    dispatcher = Dispatcher(
+        configuration.routes, store=edges.store, courier=courier, clock=edges.clock, observer=edges.observer
+    )
     try:
         await dispatcher.start()
     except StoreUnavailable as unavailable:
         raise CannotStart(unavailable.reason) from None
+    edges.observer.restore(lane.state for lane in dispatcher.lanes.values())
+    return dispatcher
 
 
 async def _listen(

@@ -30,6 +30,15 @@ class Configuration:
     revision: str
     warnings: tuple[str, ...] = ()
 
+    def secrets(self) -> set[str]:
+        """Everything that must never be printed."""
+        found = {value.get_secret_value() for c in self.gateway.credentials().values() for value in c.auth_values}
+        if self.gateway.ops_token:
+            found.add(self.gateway.ops_token.get_secret_value())
+        for route in self.routes:
+            found.update(route.settings.secrets())
+        return found
+
 
 def read_configuration(
     environ: Mapping[str, str], env_files: Sequence[Path] = (), *, need_sources: bool = True

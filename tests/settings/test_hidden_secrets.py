@@ -64,5 +64,6 @@ def test_a_configuration_shows_no_secret_when_it_is_printed(site: Site) -> None:
         "GATEWAY_SOURCES__T__AUTH_VALUES": PLANTED,
     }
     configuration = site.read(environ)
+    assert {PLANTED, URL} <= configuration.secrets()
     shown = [repr(configuration), str(configuration), *(repr(route.settings) for route in configuration.routes)]
     assert PLANTED not in "\n".join([*shown, configuration.gateway.model_dump_json()])
