@@ -26,6 +26,7 @@ from gateway.domain.route import RouteTable
 from gateway.outbound.transports import Transports
 from gateway.pipeline.attempt import Courier
 from gateway.pipeline.background import Broken, beside
+from gateway.pipeline.choosing import Chooser
 from gateway.pipeline.dispatch import Dispatcher
 from gateway.pipeline.housekeeping import Housekeeping
 from gateway.pipeline.intake import Intake
@@ -171,8 +172,7 @@ class _Parts:
         dispatcher = await _started(configuration, edges)
         table = RouteTable([(route.name, route.filter) for route in routes])
         intake = Intake(
-            routes,
-            table,
+            Chooser(routes, table),
             dispatcher=dispatcher,
             store=store,
             clock=clock,

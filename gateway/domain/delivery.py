@@ -33,7 +33,7 @@ FINISHED = frozenset({State.DELIVERED, State.DEAD, State.SUPERSEDED, State.CANCE
 
 class NewDelivery(NamedTuple):
     """One route that takes the alert. `supersede`: older waiting states of the same incident on this route give way.
-    `claim`: the route has a slot free now, so hand the delivery out in the same transaction if nothing older of the
+    `claim`: if the route has a lease to give, hand the delivery out in the same transaction if nothing older of the
     incident is unfinished: it saves a second commit and its latency.
     `terms`: what its receiver wants to be told, decided in the transaction; None when it is sent everything. `group`:
     the name of the group it waits in, "" for none. `due_us`: not before then; 0 for at once. `hold`: what it waits for,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from gateway.domain.change import Reason
 from gateway.domain.change_wording import words
+from gateway.domain.flap import FlapRule, flap_words, judge_flap
 from gateway.domain.grouping import Grouping
 from gateway.domain.inhibit import Inhibitor
 from gateway.domain.notify import EVERYTHING, Known, Notify, is_due, judge, written
@@ -65,18 +66,19 @@ class Decision(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a route's receiver wants to be told. `remind_after_us` None: no reminders. `grouping` None: one message for
-    each alert.
+    each alert. `flap` None: no damping.
     """
 
     notify: Notify = EVERYTHING
     remind_after_us: int | None = None
     grouping: Grouping | None = None
     inhibitor: Inhibitor = NO_RULES
+    flap: FlapRule | None = None
 
     @property
     def remembers(self) -> bool:
         """Whether what the receiver was told matters: not for one that is sent every alert by itself."""
-        return Reason.UNCHANGED not in self.notify or self.grouping is not None or bool(self.inhibitor)
+        return Reason.UNCHANGED not in self.notify or self.grouping is not None or bool(self.inhibitor or self.flap)
 
 
 class State(NamedTuple):
@@ -90,19 +92,32 @@ class Told(NamedTuple):
     """What a receiver knows of an incident once everything is delivered that waits for it.
 
     `state`: None when it never met the incident. `asked_us`: when a delivery was last made, None when it was only
-    passed over. A delivery that ends dead takes this back to what was truly told.
+    passed over. A delivery that ends dead takes this back to what was truly told. `flaps`: times of late changes.
     """
 
     state: State
     asked_us: int | None
+    flaps: tuple[int, ...] = ()
+
+
+class Circumstances(NamedTuple):
+    """Of one alert's arrival. `moved`: its state is another than that of the alert before. `inhibited`: why another
+    finding mutes this one, "" when none does.
+    """
+
+    now_us: int
+    moved: bool = True
+    inhibited: str = ""
 
 
 def decide(
-    route: str, terms: Terms, told: Told | None, now: State, now_us: int, inhibited: str = ""
+    route: str, terms: Terms, told: Told | None, now: State, when: Circumstances
 ) -> tuple[Decision, Told | None]:
-    """The decision, and what the receiver will know then; None when it is still to be met as new. `inhibited`: why
-    another finding mutes this one, "" when none does.
-    """
+    """The decision, and what the receiver will know then; None when it is still to be met as new."""
+    now_us = when.now_us
+    flap = judge_flap(told.flaps, now_us, terms.flap, changed=when.moved) if terms.flap and told else None
+    if flap and told:
+        told = told._replace(flaps=flap.times_us)
     if told is not None and told.state.digest == now.digest:
         return _repeat(route, terms, told, now_us)
     known = Known(told.state.snapshot, told.asked_us) if told else None
@@ -111,17 +126,23 @@ def decide(
             route, Word.CLOSED, "all its resources are suppressed, and this receiver never heard of it"
         ), None
     verdict = judge(terms.notify, known, now.snapshot)
-    if verdict.worth and inhibited and not now.snapshot.is_closed:
-        return Decision(route, Word.INHIBITED, inhibited), told
+    flaps = told.flaps if told else ()
+    if verdict.worth and when.inhibited and not now.snapshot.is_closed:
+        return Decision(route, Word.INHIBITED, when.inhibited), told
+    if verdict.worth and flap and terms.flap and not flap.told:
+        return Decision(route, Word.FLAPPING, f"more than {terms.flap.most} changes in a short time"), told
     if verdict.worth:
-        return Decision(route, Word.TOLD, words(verdict.because)), Told(now, now_us)
+        damped = flap_words(flap, terms.flap) if flap and terms.flap else ""
+        return Decision(route, Word.TOLD, "; ".join(filter(None, (words(verdict.because), damped)))), Told(
+            now, now_us, flaps
+        )
     reason = f"{words(verdict.because)}; NOTIFY is {written(terms.notify)}"
     return Decision(route, Word.UNWANTED, reason), told or Told(now, None)
 
 
 def _repeat(route: str, terms: Terms, told: Told, now_us: int) -> tuple[Decision, Told]:
     if Reason.UNCHANGED in terms.notify:
-        return Decision(route, Word.TOLD, "nothing changed"), Told(told.state, now_us)
+        return Decision(route, Word.TOLD, "nothing changed"), told._replace(asked_us=now_us)
     if not told.state.snapshot.is_closed and is_due(terms.remind_after_us, told.asked_us, now_us):
         return Decision(route, Word.REMINDED, f"nothing changed since {_moment(told.asked_us)}"), Told(
             told.state, now_us

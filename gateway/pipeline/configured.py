@@ -3,15 +3,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway.destinations import Destination, DestinationSettings
+from gateway.domain.chain import Chain
 from gateway.domain.filter import Filter
 from gateway.domain.policy import Policy
 from gateway.domain.telling import Terms
+from gateway.domain.window import Schedule, WhenMuted
 
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredRoute:
     """A route as its file says, checked: filter + destination + policy, and what its receiver wants to be told.
-    `origin`: where it was read, for people.
+    `schedule` None: always open. `origin`: where it was read, for people.
     """
 
     name: str
@@ -22,3 +24,6 @@ class ConfiguredRoute:
     settings: DestinationSettings = field(repr=False)
     origin: str = ""
     terms: Terms = field(default_factory=Terms)
+    chain: Chain = field(default_factory=Chain)
+    schedule: Schedule | None = None
+    when_muted: WhenMuted = WhenMuted.HOLD

@@ -9,7 +9,7 @@ from contextlib import suppress
 import structlog
 
 from gateway.domain.alert import Alert
-from gateway.domain.delivery import Claim, RouteState
+from gateway.domain.delivery import Claim, RouteState, Stored
 from gateway.pipeline.alarm import Timer, on_loop
 from gateway.pipeline.attempt import Courier
 from gateway.pipeline.configured import ConfiguredRoute
@@ -63,6 +63,13 @@ class Dispatcher:
     def expect(self, alert_id: str, alert: Alert, body: bytes, deliveries: int) -> None:
         """So many deliveries of this alert wait and may be handed out soon."""
         self._courier.recent.keep(alert_id, alert, body, deliveries)
+
+    def arrange(self, stored: Stored) -> None:
+        """Whatever an alert left to do is done in its time."""
+        self.wake(stored.waiting)
+        for name, due_us in stored.later:
+            if lane := self.lanes.get(name):
+                lane.wake_in(due_us / _SECOND_US)
 
     def wake(self, routes: Sequence[str]) -> None:
         for name in routes:

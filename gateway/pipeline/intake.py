@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeAlias
@@ -11,12 +10,14 @@ from gateway.domain.alert import Alert
 from gateway.domain.authenticate import Source
 from gateway.domain.delivery import NewAlert, NewDelivery, Stored
 from gateway.domain.optix import Problem, Unreadable, parse
-from gateway.domain.route import RouteTable
-from gateway.pipeline.configured import ConfiguredRoute
+from gateway.domain.snapshot import digest_of, snapshot_of
+from gateway.domain.telling import State
+from gateway.pipeline.choosing import Choice, Chooser
 from gateway.pipeline.dispatch import Dispatcher
 from gateway.ports import Clock, Observer, Store, StoreUnavailable
 
 LONGEST_SUMMARY = 500
+NOTHING = Choice(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,7 @@ Reply: TypeAlias = Accepted | Duplicate | Held | Refused
 class Intake:
     def __init__(
         self,
-        routes: Sequence[ConfiguredRoute],
-        table: RouteTable,
+        chooser: Chooser,
         *,
         dispatcher: Dispatcher,
         store: Store,
@@ -67,8 +67,7 @@ class Intake:
     ) -> None:
         self.accepting = True
         """False from the moment the gateway begins to shut down."""
-        self._policies = {route.name: route.policy for route in routes}
-        self._table, self._dispatcher, self._store = table, dispatcher, store
+        self._chooser, self._dispatcher, self._store = chooser, dispatcher, store
         self._clock, self._observer, self._revision = clock, observer, revision
 
     async def receive(self, source: Source, body: bytes) -> Reply:
@@ -93,19 +92,16 @@ class Intake:
             return Held(stored.alert_id, new.held)
         return Accepted(stored.alert_id, stored.routes)
 
-    def admit(self, alert: Alert, body: bytes, routes: Sequence[str], claiming: Container[str] = ()) -> NewAlert:
-        """What is to be stored of an alert for the routes that take it; a slot is reserved for those `claiming`."""
-        deliveries = tuple(
-            NewDelivery(name, supersede=self._policies[name].backlog == "latest", claim=name in claiming)
-            for name in routes
-        )
-        return self._new(alert.source, body, alert=alert, deliveries=deliveries)
+    def admit(self, alert: Alert, body: bytes) -> NewAlert:
+        """What is to be stored of an alert, nothing of it to be handed out at once."""
+        choice = self._chooser.choose(alert, self._clock.now_us())
+        return self._new(alert.source, body, alert=alert, choice=choice)
 
     async def _put(self, alert: Alert, body: bytes) -> tuple[NewAlert, Stored]:
         lanes = self._dispatcher.lanes
-        routes = self._table.taking(alert)
-        reserved = {name: lanes[name] for name in routes if lanes[name].reserve()}
-        new = self.admit(alert, body, routes, reserved)
+        choice = self._chooser.choose(alert, self._clock.now_us())
+        reserved = {d.route: lanes[d.route] for d in choice.deliveries if _may_start(d) and lanes[d.route].reserve()}
+        new = self._new(alert.source, body, alert=alert, choice=choice)
         begun: set[str] = set()
         try:
             stored = await self._store.put(new, {name: lane.lease_us for name, lane in reserved.items()})
@@ -117,22 +113,17 @@ class Intake:
                 reserved[name].unreserve()
         if stored.waiting:
             self._dispatcher.expect(stored.alert_id, alert, body, len(stored.waiting))
-            self._dispatcher.wake(stored.waiting)
+        self._dispatcher.arrange(stored)
         return new, stored
 
     def _new(
-        self,
-        source: str,
-        body: bytes,
-        *,
-        alert: Alert | None = None,
-        held: str | None = None,
-        deliveries: tuple[NewDelivery, ...] = (),
+        self, source: str, body: bytes, *, alert: Alert | None = None, held: str | None = None, choice: Choice = NOTHING
     ) -> NewAlert:
         digest = sha256(source.encode() + b"\0" + body).digest()
         received_us = self._clock.now_us()
         if alert is None:
             return NewAlert(source, digest, body, received_us, self._revision, held=held)
+        snapshot = snapshot_of(alert)
         return NewAlert(
             source,
             digest,
@@ -147,5 +138,11 @@ class Intake:
             score=alert.score,
             rule=alert.rule,
             summary=alert.summary[:LONGEST_SUMMARY],
-            deliveries=deliveries,
+            deliveries=choice.deliveries,
+            state=State(snapshot, digest_of(snapshot)),
+            decisions=choice.decisions,
         )
+
+
+def _may_start(delivery: NewDelivery) -> bool:
+    return not (delivery.due_us or delivery.group or delivery.parked)

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.domain.alert import Alert
-from gateway.domain.delivery import NewAlert, RouteStatus
+from gateway.domain.delivery import RouteStatus
 from gateway.domain.optix import Unreadable, parse
 from gateway.domain.query import AlertRow, AlertSelection, AttemptRow, DeliveryRow, Job, JobKind, Page, Selection
 from gateway.domain.route import RouteTable, Verdict
@@ -180,14 +179,11 @@ class Operations:
         read = parse(row.source, body)
         if isinstance(read, Unreadable):
             return read.reason
-        stored = await self._store.readmit(alert_id, self._admit(read, body))
+        stored = await self._store.readmit(alert_id, self._intake.admit(read, body))
         if stored is None:
             return None
-        self._dispatcher.wake(stored.waiting)
+        self._dispatcher.arrange(stored)
         return stored.routes
-
-    def _admit(self, alert: Alert, body: bytes) -> NewAlert:
-        return self._intake.admit(alert, body, self._table.taking(alert))
 
     async def pause(self, name: str, *, by: str = "") -> bool:
         """Whether there is such a route; its deliveries wait, parked, until it is resumed."""

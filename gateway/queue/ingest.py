@@ -11,7 +11,7 @@ from gateway.domain.delivery import Claim, NewAlert, NewDelivery, State, Stored
 from gateway.domain.telling import Decision
 from gateway.queue.book import Book, Value, for_rows, pieces, storable
 from gateway.queue.clusters import join
-from gateway.queue.incidents import Memory
+from gateway.queue.incidents import SAME, Memory
 from gateway.queue.order import Incident, occupied, supersede
 from gateway.queue.schema import CODES
 from gateway.queue.told import Log
@@ -167,7 +167,7 @@ def _decisions(alert: NewAlert, stored: Stored) -> str:
 def _enter_deliveries(book: Book, sheet: _Sheet, row: int, arrival: Arrival, before: bytes | None) -> Stored:
     entered = _Entered()
     for delivery in arrival.alert.deliveries:
-        decision = sheet.log.decide(arrival.alert, delivery, sheet.now_us)
+        decision = sheet.log.decide(arrival.alert, delivery, sheet.now_us, moved=before != SAME)
         if decision is not None:
             entered.decided.append(decision)
             if not decision.makes_delivery:

@@ -155,6 +155,7 @@ CREATE TABLE told (
     digest BLOB NOT NULL,
     state BLOB NOT NULL,
     asked_us INTEGER,
+    flaps TEXT NOT NULL DEFAULT '',
     known_digest BLOB,
     known BLOB,
     told_us INTEGER,

@@ -10,20 +10,21 @@ from typing import NamedTuple
 
 from gateway.domain.delivery import NewAlert, NewDelivery
 from gateway.domain.snapshot import decode, encode
-from gateway.domain.telling import Decision, State, Told, decide
+from gateway.domain.telling import Circumstances, Decision, State, Told, decide
 from gateway.queue.book import Book, Value, for_rows, pieces
 from gateway.queue.inhibitions import inhibited
 from gateway.queue.order import Incident
 
 RECALL = """
 WITH asked (route, key) AS (VALUES {marks})
-SELECT told.route, told.key, digest, asked_us, known, reference FROM asked
+SELECT told.route, told.key, digest, asked_us, flaps, known, reference FROM asked
 JOIN told ON told.route = asked.route AND told.key = asked.key
 """
 STATE = "SELECT state FROM told WHERE route = ? AND key = ?"
 _EXPECT = """
-INSERT INTO told (route, key, digest, state, asked_us) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (route, key) DO UPDATE SET digest = excluded.digest, state = excluded.state, asked_us = excluded.asked_us
+INSERT INTO told (route, key, digest, state, asked_us, flaps) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (route, key) DO UPDATE SET digest = excluded.digest, state = excluded.state, asked_us = excluded.asked_us,
+    flaps = excluded.flaps
 """
 DELIVERED = """
 UPDATE told SET known_digest = ?, known = ?, told_us = ?, told_alert = ?, reference = ?
@@ -46,11 +47,16 @@ class Entry(NamedTuple):
 
     digest: bytes
     asked_us: int | None
+    flaps: str
     known: bytes | None
     reference: str
 
+    @property
+    def flapped(self) -> tuple[int, ...]:
+        return tuple(map(int, self.flaps.split(","))) if self.flaps else ()
 
-NOBODY = Entry(b"", None, None, "")
+
+NOBODY = Entry(b"", None, "", None, "")
 
 
 class Log:
@@ -68,17 +74,20 @@ class Log:
     def entry(self, incident: Incident) -> Entry:
         return self._entries.get(incident, NOBODY)
 
-    def decide(self, alert: NewAlert, delivery: NewDelivery, now_us: int) -> Decision | None:
-        """Whether this receiver is told, None for one that is told everything."""
+    def decide(self, alert: NewAlert, delivery: NewDelivery, now_us: int, *, moved: bool) -> Decision | None:
+        """Whether this receiver is told, None for one that is told everything. `moved`: the incident is in another
+        state than before.
+        """
         terms, now = delivery.terms, alert.state
         if terms is None or now is None or not alert.key:
             return None
         incident = (delivery.route, alert.key)
         before = self._told(incident, now)
-        why = inhibited(self._book, alert, terms)
-        decision, after = decide(delivery.route, terms, before, now, now_us, why)
+        when = Circumstances(now_us, moved, inhibited(self._book, alert, terms))
+        decision, after = decide(delivery.route, terms, before, now, when)
         if after is not None and after != before:
-            self._expected.append((*incident, after.state.digest, encode(after.state.snapshot), after.asked_us))
+            state, flaps = encode(after.state.snapshot), ",".join(map(str, after.flaps))
+            self._expected.append((*incident, after.state.digest, state, after.asked_us, flaps))
         return decision
 
     def write(self) -> None:
@@ -91,9 +100,9 @@ class Log:
         if entry is None:
             return None
         if entry.digest == now.digest:
-            return Told(now, entry.asked_us)
+            return Told(now, entry.asked_us, entry.flapped)
         (packed,) = self._book.db.execute(STATE, incident).fetchone()
-        return Told(State(decode(packed), entry.digest), entry.asked_us)
+        return Told(State(decode(packed), entry.digest), entry.asked_us, entry.flapped)
 
 
 def delivered(book: Book, news: Sequence[tuple[Incident, int, tuple[bytes, bytes], str]], now_us: int) -> None:

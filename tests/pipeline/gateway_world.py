@@ -22,6 +22,7 @@ from gateway.domain.policy import Backlog, Policy, RetryPolicy
 from gateway.domain.query import AttemptRow, DeliveryRow
 from gateway.domain.route import RouteTable
 from gateway.pipeline.attempt import Courier
+from gateway.pipeline.choosing import Chooser
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.dispatch import Dispatcher
 from gateway.pipeline.housekeeping import Housekeeping
@@ -287,8 +288,7 @@ class World:
     def _join(self) -> None:
         table = RouteTable([(route.name, route.filter) for route in self.routes])
         self.intake = Intake(
-            self.routes,
-            table,
+            Chooser(self.routes, table),
             dispatcher=self.dispatcher,
             store=self.store,
             clock=self.clock,

@@ -1,0 +1,106 @@
+"""Which routes get an alert, and when: what can be said of it before it is stored.
+
+Filters come first, then WHEN, then the routes' relations to one another, then silences and windows. What a receiver
+knows already is decided in the store, in the transaction of the alert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from gateway.domain.alert import Alert
+from gateway.domain.chain import Chain, fallback_at_us, fallback_of, select
+from gateway.domain.delivery import NewDelivery
+from gateway.domain.grouping import bypasses, group_key
+from gateway.domain.route import RouteTable
+from gateway.domain.telling import Decision, Terms, Word
+from gateway.domain.window import WhenMuted, passes_mute
+from gateway.pipeline.configured import ConfiguredRoute
+
+_SECOND_US = 1_000_000
+_NEVER = timedelta(days=3650)
+WINDOW = "window"
+
+
+class Choice(NamedTuple):
+    """`deliveries`: what is to be made, in the routes' order. `decisions`: why others are not, or wait."""
+
+    deliveries: tuple[NewDelivery, ...]
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A route as this step sees it. `plain`: its delivery where nothing is special about route and alert."""
+
+    route: ConfiguredRoute
+    plain: NewDelivery
+    terms: Terms | None
+    is_plain: bool
+
+
+class Chooser:
+    def __init__(self, routes: Sequence[ConfiguredRoute], table: RouteTable) -> None:
+        self._table = table
+        self._rules = {route.name: _rule(route) for route in routes}
+        self._chains: Mapping[str, Chain] = {route.name: route.chain for route in routes if route.chain != Chain()}
+
+    def choose(self, alert: Alert, now_us: int) -> Choice:
+        names = self._table.taking(alert)
+        rules = self._rules
+        if not self._chains and all(rules[name].is_plain for name in names):
+            return Choice(tuple([rules[name].plain for name in names]))
+        return self._weighed(alert, names, now_us)
+
+    def _weighed(self, alert: Alert, names: Sequence[str], now_us: int) -> Choice:
+        decisions: list[Decision] = []
+        chosen, left_out = select(names, self._chains)
+        decisions += [Decision(name, Word.COVERED, reason) for name, reason in left_out.items()]
+        deliveries: list[NewDelivery] = []
+        for name in chosen:
+            delivery, decision = _timed(self._rules[name], alert, now_us)
+            deliveries += [delivery] if delivery else []
+            decisions += [decision] if decision else []
+        return Choice((*deliveries, *self._stand_ins(deliveries, now_us)), tuple(decisions))
+
+    def _stand_ins(self, deliveries: Sequence[NewDelivery], now_us: int) -> Iterator[NewDelivery]:
+        """One delivery for each route at most: the first that needs a stand-in gets it."""
+        taken = {delivery.route for delivery in deliveries}
+        for delivery in deliveries:
+            fallback = fallback_of(delivery.route, taken, self._chains)
+            due_us = fallback_at_us(self._chains[delivery.route], now_us) if fallback else None
+            if due_us is not None and fallback in self._rules:
+                taken.add(fallback)
+                yield NewDelivery(fallback, due_us=due_us, stands_in_for=delivery.route)
+
+
+def _rule(route: ConfiguredRoute) -> _Rule:
+    terms = route.terms if route.terms.remembers else None
+    plain = NewDelivery(route.name, supersede=route.policy.backlog == "latest", claim=True, terms=terms)
+    return _Rule(route, plain, terms, route.terms.grouping is None and route.schedule is None)
+
+
+def _timed(rule: _Rule, alert: Alert, now_us: int) -> tuple[NewDelivery | None, Decision | None]:
+    """The delivery with its time, and a decision where it is not simply sent."""
+    delivery, route = _grouped(rule, alert), rule.route
+    if route.schedule is None or passes_mute(change_closes=alert.is_closed):
+        return delivery, None
+    at = datetime.fromtimestamp(now_us / _SECOND_US, UTC)
+    if route.schedule.is_open(at):
+        return delivery, None
+    reason = route.schedule.reason(at)
+    if route.when_muted is WhenMuted.DROP:
+        return None, Decision(route.name, Word.MUTED, reason)
+    opens = route.schedule.opens_at(at) or at + _NEVER
+    held = delivery._replace(due_us=int(opens.timestamp() * _SECOND_US), hold=WINDOW, supersede=True)
+    return held, Decision(route.name, Word.HELD, reason)
+
+
+def _grouped(rule: _Rule, alert: Alert) -> NewDelivery:
+    grouping = rule.route.terms.grouping
+    if grouping is None or bypasses(grouping, alert):
+        return rule.plain
+    return rule.plain._replace(group=group_key(grouping, alert))
