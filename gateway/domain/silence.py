@@ -60,7 +60,7 @@ class Silence:
 
     def takes(self, reading: Reading, route: str) -> bool:
         """At any time. `route`: its name, in lower case as all names of routes are."""
-        if self.route_globs and not any([pattern.matches(route) for pattern in self.route_globs]):
+        if self.route_globs and not any(pattern.matches(route) for pattern in self.route_globs):
             return False
         return self.filter.takes(reading)
 
