@@ -18,6 +18,7 @@ from gateway.domain.query import (
     Page,
     Selection,
 )
+from gateway.domain.silence import Silence
 
 
 class StoreUnavailable(Exception):
@@ -167,6 +168,14 @@ class Store(Protocol):
         """Delete up to `limit` alerts received before then with everything finished; how many went. Held alerts and
         unfinished deliveries stay.
         """
+
+    async def put_silence(self, silence: Silence) -> None: ...
+
+    async def end_silence(self, silence_id: str) -> tuple[str, ...] | None:
+        """Forget it and make due what it holds; the routes concerned, None when there is no such silence."""
+
+    async def silences(self) -> tuple[Silence, ...]:
+        """Those that have not expired, also those that have not begun."""
 
     async def ping(self) -> None:
         """Commit a row."""

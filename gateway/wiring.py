@@ -32,6 +32,7 @@ from gateway.pipeline.housekeeping import Housekeeping
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.jobs import Jobs
 from gateway.pipeline.operations import Operations
+from gateway.pipeline.silences import Silences
 from gateway.ports import StoreUnavailable
 from gateway.queue.failures import StoreBroken
 from gateway.queue.sqlite import SqliteStore, open_sqlite
@@ -171,8 +172,10 @@ class _Parts:
         routes, store, clock, observer = configuration.routes, edges.store, edges.clock, edges.observer
         dispatcher = await _started(configuration, edges)
         table = RouteTable([(route.name, route.filter) for route in routes])
+        silences = Silences(store, dispatcher, clock)
+        await silences.refresh()
         intake = Intake(
-            Chooser(routes, table),
+            Chooser(routes, table, silences),
             dispatcher=dispatcher,
             store=store,
             clock=clock,
@@ -190,6 +193,7 @@ class _Parts:
             intake=intake,
             jobs=jobs,
             housekeeping=housekeeping,
+            silences=silences,
             transport=edges.transport,
             clock=clock,
             observer=observer,

@@ -37,7 +37,7 @@ class NewDelivery(NamedTuple):
     incident is unfinished: it saves a second commit and its latency.
     `terms`: what its receiver wants to be told, decided in the transaction; None when it is sent everything. `group`:
     the name of the group it waits in, "" for none. `due_us`: not before then; 0 for at once. `hold`: what it waits for,
-    as `silence:<id>` or `window`. `parked`: why it must not be sent as things are. `stands_in_for`: the route that is
+    WINDOW_HOLD or a `silence_hold`. `parked`: why it must not be sent as things are. `stands_in_for`: the route that is
     to deliver first; it is given up when that one has.
     """
 
@@ -50,6 +50,15 @@ class NewDelivery(NamedTuple):
     hold: str = ""
     parked: str = ""
     stands_in_for: str = ""
+
+
+WINDOW_HOLD = "window"
+"""What a delivery waits for that came outside its route's hours."""
+
+
+def silence_hold(silence_id: str) -> str:
+    """What a delivery waits for that a silence holds."""
+    return f"silence:{silence_id}"
 
 
 class NewAlert(NamedTuple):

@@ -9,20 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from gateway.domain.alert import Alert
 from gateway.domain.chain import Chain, fallback_at_us, fallback_of, select
-from gateway.domain.delivery import NewDelivery
+from gateway.domain.condition import Reading
+from gateway.domain.delivery import WINDOW_HOLD, NewDelivery, silence_hold
 from gateway.domain.grouping import bypasses, group_key
 from gateway.domain.route import RouteTable
-from gateway.domain.telling import Decision, Terms, Word
+from gateway.domain.silence import Silence, matching
+from gateway.domain.telling import Decision, Word
 from gateway.domain.window import WhenMuted, passes_mute
 from gateway.pipeline.configured import ConfiguredRoute
 
 _SECOND_US = 1_000_000
 _NEVER = timedelta(days=3650)
-WINDOW = "window"
 
 
 class Choice(NamedTuple):
@@ -38,30 +39,39 @@ class _Rule:
 
     route: ConfiguredRoute
     plain: NewDelivery
-    terms: Terms | None
     is_plain: bool
 
 
+class Silencing(Protocol):
+    def active(self, now_us: int) -> Sequence[Silence]: ...
+
+
 class Chooser:
-    def __init__(self, routes: Sequence[ConfiguredRoute], table: RouteTable) -> None:
-        self._table = table
+    """`silencing` None: there are no silences."""
+
+    def __init__(
+        self, routes: Sequence[ConfiguredRoute], table: RouteTable, silencing: Silencing | None = None
+    ) -> None:
+        self._table, self._silencing = table, silencing
         self._rules = {route.name: _rule(route) for route in routes}
         self._chains: Mapping[str, Chain] = {route.name: route.chain for route in routes if route.chain != Chain()}
 
     def choose(self, alert: Alert, now_us: int) -> Choice:
         names = self._table.taking(alert)
         rules = self._rules
-        if not self._chains and all(rules[name].is_plain for name in names):
+        silences = self._silencing.active(now_us) if self._silencing else ()
+        if not silences and not self._chains and all(rules[name].is_plain for name in names):
             return Choice(tuple([rules[name].plain for name in names]))
-        return self._weighed(alert, names, now_us)
+        return self._weighed(alert, names, now_us, silences)
 
-    def _weighed(self, alert: Alert, names: Sequence[str], now_us: int) -> Choice:
-        decisions: list[Decision] = []
+    def _weighed(self, alert: Alert, names: Sequence[str], now_us: int, silences: Sequence[Silence]) -> Choice:
         chosen, left_out = select(names, self._chains)
-        decisions += [Decision(name, Word.COVERED, reason) for name, reason in left_out.items()]
+        decisions = [Decision(name, Word.COVERED, reason) for name, reason in left_out.items()]
         deliveries: list[NewDelivery] = []
+        reading = Reading(alert)
         for name in chosen:
-            delivery, decision = _timed(self._rules[name], alert, now_us)
+            silence = matching(silences, reading, name, now_us)
+            delivery, decision = _timed(self._rules[name], alert, now_us, silence)
             deliveries += [delivery] if delivery else []
             decisions += [decision] if decision else []
         return Choice((*deliveries, *self._stand_ins(deliveries, now_us)), tuple(decisions))
@@ -80,23 +90,38 @@ class Chooser:
 def _rule(route: ConfiguredRoute) -> _Rule:
     terms = route.terms if route.terms.remembers else None
     plain = NewDelivery(route.name, supersede=route.policy.backlog == "latest", claim=True, terms=terms)
-    return _Rule(route, plain, terms, route.terms.grouping is None and route.schedule is None)
+    return _Rule(route, plain, route.terms.grouping is None and route.schedule is None)
 
 
-def _timed(rule: _Rule, alert: Alert, now_us: int) -> tuple[NewDelivery | None, Decision | None]:
-    """The delivery with its time, and a decision where it is not simply sent."""
+def _timed(
+    rule: _Rule, alert: Alert, now_us: int, silence: Silence | None
+) -> tuple[NewDelivery | None, Decision | None]:
+    """The delivery with its time, and a decision where it is not simply sent. A silence goes before the hours: it was
+    made for what happens now.
+    """
     delivery, route = _grouped(rule, alert), rule.route
-    if route.schedule is None or passes_mute(change_closes=alert.is_closed):
+    if passes_mute(change_closes=alert.is_closed):
         return delivery, None
+    if silence:
+        return _silenced(delivery, silence)
     at = datetime.fromtimestamp(now_us / _SECOND_US, UTC)
-    if route.schedule.is_open(at):
+    if route.schedule is None or route.schedule.is_open(at):
         return delivery, None
     reason = route.schedule.reason(at)
     if route.when_muted is WhenMuted.DROP:
         return None, Decision(route.name, Word.MUTED, reason)
     opens = route.schedule.opens_at(at) or at + _NEVER
-    held = delivery._replace(due_us=int(opens.timestamp() * _SECOND_US), hold=WINDOW, supersede=True)
+    held = delivery._replace(due_us=int(opens.timestamp() * _SECOND_US), hold=WINDOW_HOLD, supersede=True)
     return held, Decision(route.name, Word.HELD, reason)
+
+
+def _silenced(delivery: NewDelivery, silence: Silence) -> tuple[NewDelivery | None, Decision]:
+    until = datetime.fromtimestamp(silence.expires_us / _SECOND_US, UTC)
+    reason = f"silence {silence.id} of {silence.author} until {until:%Y-%m-%d %H:%M} UTC: {silence.reason}"
+    if silence.then is WhenMuted.DROP:
+        return None, Decision(delivery.route, Word.SILENCED, reason)
+    held = delivery._replace(due_us=silence.expires_us, hold=silence_hold(silence.id), supersede=True)
+    return held, Decision(delivery.route, Word.HELD, reason)
 
 
 def _grouped(rule: _Rule, alert: Alert) -> NewDelivery:

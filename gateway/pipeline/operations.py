@@ -16,6 +16,7 @@ from gateway.pipeline.explain import Explanation, explain
 from gateway.pipeline.housekeeping import Housekeeping
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.jobs import Jobs
+from gateway.pipeline.silences import Silences
 from gateway.pipeline.trial import TestReport, try_route
 from gateway.ports import Clock, Observer, Store, StoreUnavailable, Transport
 
@@ -62,10 +63,12 @@ class Operations:
         intake: Intake,
         jobs: Jobs,
         housekeeping: Housekeeping,
+        silences: Silences,
         transport: Transport,
         clock: Clock,
         observer: Observer,
     ) -> None:
+        self.silences = silences
         self._routes = {route.name: route for route in routes}
         self._table, self._store, self._dispatcher, self._intake = table, store, dispatcher, intake
         self._jobs, self._housekeeping, self._transport = jobs, housekeeping, transport

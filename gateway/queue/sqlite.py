@@ -20,8 +20,9 @@ from gateway.domain.query import (
     Page,
     Selection,
 )
+from gateway.domain.silence import Silence
 from gateway.ports import Clock
-from gateway.queue import changes, claims, ingest, jobs, listing, opening, retention, routes
+from gateway.queue import changes, claims, ingest, jobs, listing, opening, retention, routes, silences
 from gateway.queue.book import Book
 from gateway.queue.reader import Reader
 from gateway.queue.room import Room
@@ -212,6 +213,15 @@ class SqliteStore:
         await self._writer.write(retention.forget, (before_us, limit))
         await self._writer.write(retention.shrink, None)
         return gone
+
+    async def put_silence(self, silence: Silence) -> None:
+        await self._writer.write(silences.put, silence)
+
+    async def end_silence(self, silence_id: str) -> tuple[str, ...] | None:
+        return await self._writer.write(silences.end, silence_id)
+
+    async def silences(self) -> tuple[Silence, ...]:
+        return await self._lookups.read(silences.unexpired)
 
     async def ping(self) -> None:
         await self._writer.write(routes.ping, None)

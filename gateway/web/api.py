@@ -83,7 +83,13 @@ def no_such(thing: str) -> Refusal:
     return Refusal(404, f"there is no such {thing}", hint=f"GET {ROOT}/{_PLURAL[thing]} lists them")
 
 
-_PLURAL: dict[str, str] = {"alert": "alerts", "delivery": "deliveries", "job": "jobs", "route": "routes"}
+_PLURAL: dict[str, str] = {
+    "alert": "alerts",
+    "delivery": "deliveries",
+    "job": "jobs",
+    "route": "routes",
+    "silence": "silences",
+}
 
 
 def job_id(request: web.Request) -> int:

@@ -19,6 +19,7 @@ from gateway.web.changes import ChangingApi
 from gateway.web.guard import Guard
 from gateway.web.protocol import report_failure
 from gateway.web.refusal import Refusal
+from gateway.web.silences import SilencesApi
 
 Scrape: TypeAlias = Callable[[], Awaitable[bytes]]
 
@@ -52,7 +53,8 @@ def ops_application(
     application = web.Application(client_max_size=max_bytes, middlewares=[_answering(guard)])
     own = [*Health(operations, clock, scrape).routes(), *ReadingApi(operations, clock).routes()]
     shown = list(page) or [web.get("/", _index)]
-    application.add_routes([*own, *ChangingApi(operations, clock).routes(), *shown])
+    changing = [*ChangingApi(operations, clock).routes(), *SilencesApi(operations, clock).routes()]
+    application.add_routes([*own, *changing, *shown])
     return application
 
 

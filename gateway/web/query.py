@@ -101,6 +101,14 @@ def moment_us(text: str, now_us: int) -> int:
     return int(moment.timestamp() * 1_000_000)
 
 
+def span_us(text: str, name: str) -> int:
+    """Microseconds of `30m`, `2h`, `3d`."""
+    span = _AGO.fullmatch(text.strip())
+    if span is None or text.strip() != f"{span[1]}{span[2]}":
+        raise Refusal(400, f"{name} is {text[:60]!r}", hint="how long: 30m, 2h, 3d")
+    return int(span[1]) * _UNITS_US[span[2]]
+
+
 def _many(values: Given, name: str) -> tuple[str, ...]:
     words = [word.strip() for value in values.get(name, ()) for word in value.split(",")]
     return tuple(dict.fromkeys(word for word in words if word))

@@ -30,6 +30,7 @@ from gateway.pipeline.intake import Intake, Reply
 from gateway.pipeline.jobs import Jobs
 from gateway.pipeline.lane import Lane
 from gateway.pipeline.operations import Operations
+from gateway.pipeline.silences import Silences
 from gateway.ports import Store
 from gateway.queue.sqlite import SqliteStore, open_sqlite
 
@@ -283,12 +284,14 @@ class World:
             timer=self.clock.later,
         )
         await self.dispatcher.start()
+        self.silences = Silences(self.store, self.dispatcher, self.clock)
+        await self.silences.refresh()
         self._join()
 
     def _join(self) -> None:
         table = RouteTable([(route.name, route.filter) for route in self.routes])
         self.intake = Intake(
-            Chooser(self.routes, table),
+            Chooser(self.routes, table, self.silences),
             dispatcher=self.dispatcher,
             store=self.store,
             clock=self.clock,
@@ -307,6 +310,7 @@ class World:
             intake=self.intake,
             jobs=self.jobs,
             housekeeping=self.housekeeping,
+            silences=self.silences,
             transport=self.receiver,
             clock=self.clock,
             observer=self.journal,

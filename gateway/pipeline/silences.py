@@ -1,0 +1,43 @@
+"""Silences as they are asked for with every alert: kept here, on disk in the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.domain.silence import Silence, parse_silence
+from gateway.pipeline.dispatch import Dispatcher
+from gateway.ports import Clock, Store
+
+
+class Silences:
+    """`refresh` once before the first alert, and from time to time where others may change them too."""
+
+    def __init__(self, store: Store, dispatcher: Dispatcher, clock: Clock) -> None:
+        self._store, self._dispatcher, self._clock = store, dispatcher, clock
+        self._known: tuple[Silence, ...] = ()
+
+    async def refresh(self) -> None:
+        self._known = await self._store.silences()
+
+    async def begin(self, values: Mapping[str, Any]) -> Silence:
+        """Raises SilenceMistakes; `values` as in `parse_silence`."""
+        now_us = self._clock.now_us()
+        silence = parse_silence(values, silence_id=f"{now_us:x}", now_us=now_us)
+        await self._store.put_silence(silence)
+        await self.refresh()
+        return silence
+
+    async def end(self, silence_id: str) -> bool:
+        """Whether there was such a silence. What it held goes out now."""
+        routes = await self._store.end_silence(silence_id)
+        await self.refresh()
+        self._dispatcher.wake(routes or ())
+        return routes is not None
+
+    def all(self) -> tuple[Silence, ...]:
+        """Those that have not expired."""
+        return tuple(silence for silence in self._known if silence.expires_us > self._clock.now_us())
+
+    def active(self, now_us: int) -> tuple[Silence, ...]:
+        return tuple(silence for silence in self._known if silence.is_active(now_us)) if self._known else ()
