@@ -97,7 +97,7 @@ def command_lines() -> Iterator[tuple[str, list[str]]]:
         if not called.startswith("optix-gateway ") or called == "optix-gateway COMMAND --help":
             continue
         words = shlex.split(called)[1:]
-        size = 2 if words[0] in ("deliveries", "routes") else 1
+        size = 1 if words[0] in options() else 2
         yield " ".join(words[:size]), words[size:]
 
 
@@ -199,7 +199,7 @@ def api() -> set[tuple[str, str]]:
 
 
 def test_the_api_is_the_one_that_exists() -> None:
-    rows = re.findall(r"^\| `(GET|POST) ([^`]+)` \|", text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(GET|POST|DELETE) ([^`]+)` \|", text(), re.MULTILINE)
     assert set(rows) == api()
     for path in named(r"(?<!\w)(/api/v1/[^\s`?\"]+)"):
         assert path.replace("<", "{").replace(">", "}") in {known for _, known in api()}
