@@ -15,6 +15,7 @@ from gateway.domain.alert import Alert
 from gateway.domain.chain import Chain, fallback_at_us, fallback_of, select
 from gateway.domain.condition import Reading
 from gateway.domain.delivery import WINDOW_HOLD, NewDelivery, silence_hold
+from gateway.domain.expression import ExpressionFailed, Facts
 from gateway.domain.grouping import bypasses, group_key
 from gateway.domain.route import RouteTable
 from gateway.domain.silence import Silence, matching
@@ -65,16 +66,38 @@ class Chooser:
         return self._weighed(alert, names, now_us, silences)
 
     def _weighed(self, alert: Alert, names: Sequence[str], now_us: int, silences: Sequence[Silence]) -> Choice:
-        chosen, left_out = select(names, self._chains)
-        decisions = [Decision(name, Word.COVERED, reason) for name, reason in left_out.items()]
+        decisions, failed = self._asked(alert, names, now_us)
+        unmet = {decision.route for decision in decisions}
+        chosen, left_out = select([name for name in names if name not in unmet], self._chains)
+        decisions += [Decision(name, Word.COVERED, reason) for name, reason in left_out.items()]
         deliveries: list[NewDelivery] = []
         reading = Reading(alert)
         for name in chosen:
+            if name in failed:
+                deliveries.append(self._rules[name].plain._replace(terms=None, parked=failed[name]))
+                decisions.append(Decision(name, Word.FAILED, failed[name]))
+                continue
             silence = matching(silences, reading, name, now_us)
             delivery, decision = _timed(self._rules[name], alert, now_us, silence)
             deliveries += [delivery] if delivery else []
             decisions += [decision] if decision else []
         return Choice((*deliveries, *self._stand_ins(deliveries, now_us)), tuple(decisions))
+
+    def _asked(self, alert: Alert, names: Sequence[str], now_us: int) -> tuple[list[Decision], dict[str, str]]:
+        """What WHEN says: the routes that it leaves out, and those for which it has no answer, with why. Such a route
+        gets the alert parked, where somebody sees it: neither lost nor sent where it may not belong.
+        """
+        facts = Facts(alert, now=datetime.fromtimestamp(now_us / _SECOND_US, UTC))
+        unmet: list[Decision] = []
+        failed: dict[str, str] = {}
+        for name in names:
+            when = self._rules[name].route.when
+            try:
+                if when is not None and not when.holds(facts):
+                    unmet.append(Decision(name, Word.UNMET, f"WHEN is false: {when.describe()}"))
+            except ExpressionFailed as error:
+                failed[name] = f"WHEN has no answer: {error}"
+        return unmet, failed
 
     def _stand_ins(self, deliveries: Sequence[NewDelivery], now_us: int) -> Iterator[NewDelivery]:
         """One delivery for each route at most: the first that needs a stand-in gets it."""
@@ -90,7 +113,8 @@ class Chooser:
 def _rule(route: ConfiguredRoute) -> _Rule:
     terms = route.terms if route.terms.remembers else None
     plain = NewDelivery(route.name, supersede=route.policy.backlog == "latest", claim=True, terms=terms)
-    return _Rule(route, plain, route.terms.grouping is None and route.schedule is None)
+    is_plain = route.terms.grouping is None and route.schedule is None and route.when is None
+    return _Rule(route, plain, is_plain)
 
 
 def _timed(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gateway.destinations import Destination, DestinationSettings
 from gateway.domain.chain import Chain
+from gateway.domain.expression import Expression
 from gateway.domain.filter import Filter
 from gateway.domain.policy import Policy
 from gateway.domain.telling import Terms
@@ -13,7 +14,7 @@ from gateway.domain.window import Schedule, WhenMuted
 @dataclass(frozen=True, slots=True)
 class ConfiguredRoute:
     """A route as its file says, checked: filter + destination + policy, and what its receiver wants to be told.
-    `schedule` None: always open. `origin`: where it was read, for people.
+    `schedule` None: always open. `when` None: the filter says all. `origin`: where it was read, for people.
     """
 
     name: str
@@ -27,3 +28,4 @@ class ConfiguredRoute:
     chain: Chain = field(default_factory=Chain)
     schedule: Schedule | None = None
     when_muted: WhenMuted = WhenMuted.HOLD
+    when: Expression | None = None
