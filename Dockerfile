@@ -9,7 +9,8 @@ WORKDIR /src
 COPY requirements.lock ./
 # pip stays outside: what runs has no installer.
 RUN python -m venv --without-pip /opt/optix-gateway \
-    && python -m pip --python /opt/optix-gateway/bin/python install --require-hashes --only-binary=:all: -r requirements.lock
+    && python -m pip --python /opt/optix-gateway/bin/python install --require-hashes --only-binary=:all: -r requirements.lock \
+    && rm -rf /opt/optix-gateway/lib/python3*/site-packages/cel_expr_python/ext
 COPY pyproject.toml README.md LICENSE ./
 COPY gateway ./gateway
 RUN python -m pip --python /opt/optix-gateway/bin/python install --no-deps .

@@ -50,7 +50,7 @@ soak: $(VENV)/.dev ## kill the gateway again and again under load: nothing may b
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet $(LOCK) --generate-hashes --strip-extras \
 	--allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 lock: $(VENV)/.dev ## pin every dependency with its hashes (make lock LOCK=--upgrade for newer ones)
-	@$(COMPILE) --output-file=requirements.lock pyproject.toml
+	@$(COMPILE) --extra=expressions --output-file=requirements.lock pyproject.toml
 	@$(COMPILE) --extra=dev --constraint=requirements.lock --output-file=requirements-dev.lock pyproject.toml
 
 image: ## build the container image with docker, podman or buildah
