@@ -1,7 +1,8 @@
 """The seam to the receivers: one file in this folder is one kind of destination, found by its name.
 
-A file `<kind>.py` defines `DESTINATION`, a `Destination`. Nothing else names it. It is imported only when a route
-(or the list of kinds) asks for it, so that a kind with a heavy library costs nothing where it is not used.
+A file `<kind>.py` defines `DESTINATION`, a `Destination`. Nothing else names it; a file `splunk_oncall.py` is the kind
+`splunk-oncall`. It is imported only when a route (or the list of kinds) asks for it, so that a kind with a heavy
+library costs nothing where it is not used.
 """
 
 from __future__ import annotations
@@ -121,14 +122,15 @@ class Destination(Generic[S]):
 
 
 def kinds() -> tuple[str, ...]:
-    """The names of all kinds, sorted, without importing any."""
-    return tuple(sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_")))
+    """The names of all kinds, sorted, without importing any. A hyphen is what a file's name writes as underscore."""
+    files = (module.name for module in iter_modules(__path__))
+    return tuple(sorted(name.replace("_", "-") for name in files if not name.startswith("_")))
 
 
 def load(kind: str) -> Destination[Any]:
     """The destination of that kind; KeyError when there is no such file."""
     if kind not in kinds():
         raise KeyError(kind)
-    destination = import_module(f"{__name__}.{kind}").DESTINATION
+    destination = import_module(f"{__name__}.{kind.replace('-', '_')}").DESTINATION
     assert isinstance(destination, Destination)  # noqa: S101 - a file without it is a programming error
     return destination

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import gateway.destinations
-from gateway.destinations import kinds
+from gateway.destinations import kinds, load
 from tests.destinations.test_contract import check_golden
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +69,17 @@ def test_a_golden_file_that_differs_fails_with_the_lines_that_differ(trial_folde
     path.write_text(path.read_text("utf-8").replace("POST", "PUT"), "utf-8")
     with pytest.raises(pytest.fail.Exception, match=r'(?s)-.*"PUT".*\+.*"POST"'):
         check_golden("trial", trial_folder, update=False)
+
+
+def test_an_underscore_in_the_name_of_the_file_is_a_hyphen_in_that_of_the_kind(trial_folder: Path) -> None:
+    (trial_folder / "trial_of_two.py").write_text(TRIAL, "utf-8")
+    try:
+        assert "trial-of-two" in kinds()
+        assert load("trial-of-two").summary == "A trial"
+        with pytest.raises(KeyError):
+            load("trial_of_two")
+    finally:
+        sys.modules.pop("gateway.destinations.trial_of_two", None)
 
 
 @pytest.mark.slow
