@@ -12,12 +12,16 @@ from gateway.domain.query import (
     AlertRow,
     AlertSelection,
     AttemptRow,
+    Decided,
     DeliveryRow,
+    IncidentDetail,
+    IncidentSelection,
     Job,
     JobKind,
     Page,
     Selection,
 )
+from gateway.domain.recording import RecordingPage
 from gateway.domain.silence import Silence
 
 
@@ -129,6 +133,19 @@ class Store(Protocol):
         """One alert, its body as received and its deliveries; None when there is none of that id. `stopped` as of
         `deliveries`.
         """
+
+    async def recordings(self, selection: AlertSelection, *, limit: int, after: str = "") -> RecordingPage:
+        """Of alerts by source, environment and time, the oldest first. `after`: the `next` of the page before. Raises
+        UnknownCursor.
+        """
+
+    async def decided(self, alert_id: str) -> Decided | None:
+        """What was recorded when that alert came; None when there is none of that id."""
+
+    async def incidents(self, selection: IncidentSelection, *, limit: int, cursor: str = "") -> Page:
+        """Those first that were seen last. `cursor` as of `alerts`."""
+
+    async def incident(self, key: str) -> IncidentDetail | None: ...
 
     async def deliveries(self, selection: Selection, *, stopped: Sequence[str], limit: int, cursor: str = "") -> Page:
         """`stopped`: names of the routes whose pending deliveries read (and are selected) as parked now; every route

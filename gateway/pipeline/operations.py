@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gateway.domain.delivery import RouteStatus
 from gateway.domain.optix import Unreadable, parse
 from gateway.domain.query import AlertRow, AlertSelection, AttemptRow, DeliveryRow, Job, JobKind, Page, Selection
+from gateway.domain.recording import RecordingPage
 from gateway.domain.route import RouteTable, Verdict
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.dispatch import Dispatcher
@@ -108,6 +109,9 @@ class Operations:
         read = parse(row.source, body)
         verdicts = () if isinstance(read, Unreadable) else self._table.explain(read)
         return AlertDetail(row, body, deliveries, verdicts)
+
+    async def recordings(self, selection: AlertSelection, *, limit: int, after: str = "") -> RecordingPage:
+        return await self._store.recordings(selection, limit=limit, after=after)
 
     async def deliveries(self, selection: Selection, *, limit: int, cursor: str = "") -> Page:
         stopped = self._dispatcher.stopped_routes()

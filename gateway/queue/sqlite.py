@@ -14,15 +14,19 @@ from gateway.domain.query import (
     AlertRow,
     AlertSelection,
     AttemptRow,
+    Decided,
     DeliveryRow,
+    IncidentDetail,
+    IncidentSelection,
     Job,
     JobKind,
     Page,
     Selection,
 )
+from gateway.domain.recording import RecordingPage
 from gateway.domain.silence import Silence
 from gateway.ports import Clock
-from gateway.queue import changes, claims, ingest, jobs, listing, opening, retention, routes, silences
+from gateway.queue import changes, claims, ingest, jobs, listing, opening, recordings, retention, routes, silences
 from gateway.queue.book import Book
 from gateway.queue.reader import Reader
 from gateway.queue.room import Room
@@ -161,6 +165,21 @@ class SqliteStore:
         self, alert_id: str, *, stopped: Sequence[str]
     ) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
         return await self._searches.read(partial(listing.alert, alert_id=alert_id, stopped=frozenset(stopped)))
+
+    async def recordings(self, selection: AlertSelection, *, limit: int, after: str = "") -> RecordingPage:
+        query = partial(recordings.recordings, selection=selection, limit=limit, after=after)
+        return await self._searches.read(query)
+
+    async def decided(self, alert_id: str) -> Decided | None:
+        return await self._searches.read(partial(listing.decided, alert_id=alert_id))
+
+    async def incidents(self, selection: IncidentSelection, *, limit: int, cursor: str = "") -> Page:
+        return await self._searches.read(
+            partial(remembered.incidents, selection=selection, limit=limit, cursor=cursor)
+        )
+
+    async def incident(self, key: str) -> IncidentDetail | None:
+        return await self._searches.read(partial(remembered.incident, key=key))
 
     async def deliveries(self, selection: Selection, *, stopped: Sequence[str], limit: int, cursor: str = "") -> Page:
         query = partial(listing.deliveries, selection=selection, stopped=frozenset(stopped), limit=limit, cursor=cursor)

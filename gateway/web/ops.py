@@ -18,6 +18,7 @@ from gateway.web.api import ROOT, ReadingApi
 from gateway.web.changes import ChangingApi
 from gateway.web.guard import Guard
 from gateway.web.protocol import report_failure
+from gateway.web.recordings import RecordingsApi
 from gateway.web.refusal import Refusal
 from gateway.web.silences import SilencesApi
 
@@ -52,6 +53,7 @@ def ops_application(
     guard = Guard(token or "", open_paths)
     application = web.Application(client_max_size=max_bytes, middlewares=[_answering(guard)])
     own = [*Health(operations, clock, scrape).routes(), *ReadingApi(operations, clock).routes()]
+    own += RecordingsApi(operations, clock).routes()
     shown = list(page) or [web.get("/", _index)]
     changing = [*ChangingApi(operations, clock).routes(), *SilencesApi(operations, clock).routes()]
     application.add_routes([*own, *changing, *shown])

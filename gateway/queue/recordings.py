@@ -1,0 +1,76 @@
+"""What was received and what became of it, oldest first: for a backtest, which reads all there is page by page."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.domain.query import AlertSelection
+from gateway.domain.recording import MOST_BYTES_ON_A_PAGE, Recording, RecordingPage
+from gateway.domain.snapshot import decode
+from gateway.ports import UnknownCursor
+from gateway.queue.book import Book, for_rows, pieces
+from gateway.queue.choosing import Where, alert_span, exactly, received, same_text
+
+READ = """
+SELECT a.id, a.source, a.received_us, b.bytes, a.before, a.decisions
+FROM alert AS a CROSS JOIN body AS b ON b.alert = a.id
+"""
+# A stand-in that never went out told nobody anything.
+ROUTES = """
+SELECT alert, route FROM delivery WHERE alert IN ({marks}) AND (stands_in_for = '' OR state = 3) ORDER BY alert, route
+"""
+
+
+def recordings(book: Book, selection: AlertSelection, limit: int, after: str) -> RecordingPage:
+    """Of the selection: source, environment and times. Raises UnknownCursor when `after` is no id of this store."""
+    where = _which(book, selection, after)
+    statement = f"{READ} WHERE {where.text} ORDER BY a.id LIMIT ?"
+    rows: list[tuple[Any, ...]] = []
+    left_bytes, more = MOST_BYTES_ON_A_PAGE, False
+    for row in book.db.execute(statement, (*where.values, limit + 1)):
+        if len(rows) == limit or left_bytes <= 0:
+            more = True
+            break
+        rows.append(row)
+        left_bytes -= len(row[3])
+    routes = _routes(book, [row[0] for row in rows])
+    found = tuple(_recording(book, row, routes.get(row[0], ())) for row in rows)
+    return RecordingPage(found, found[-1].id if more else "")
+
+
+def _which(book: Book, selection: AlertSelection, after: str) -> Where:
+    row = book.alert_row(after) if after else alert_span(book, selection.since_us, selection.until_us)[0] - 1
+    if row is None:
+        raise UnknownCursor(after)
+    return (
+        Where("a.id > ?", (row,))
+        + exactly("a.source", selection.source)
+        + same_text("a.environment", selection.environment)
+        + received(selection.since_us, selection.until_us)
+    )
+
+
+def _routes(book: Book, alerts: Sequence[int]) -> Mapping[int, Sequence[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    for part in pieces(alerts):
+        for alert, route in book.db.execute(for_rows(ROUTES, len(part)), part):
+            found[alert].append(route)
+    return found
+
+
+def _recording(book: Book, row: tuple[Any, ...], routes: Sequence[str]) -> Recording:
+    alert, source, received_us, body, before, decisions = row
+    said = json.loads(decisions) if decisions else ()
+    return Recording(
+        book.alert_name(alert),
+        source,
+        received_us,
+        body,
+        tuple(routes),
+        tuple((route, word, reason) for route, word, reason in said),
+        stood=before is not None,
+        before=decode(before) if before else None,
+    )
