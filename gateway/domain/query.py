@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.domain.alert import JSON
+from gateway.domain.change import Score
 from gateway.domain.delivery import State
+from gateway.domain.severity import Severity
+from gateway.domain.telling import Decision
 
 PAGE = 100
 
@@ -70,8 +73,22 @@ class AlertRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """What was recorded when an alert came. `decisions`: of the routes whose filter took it, but for those that were
+    simply sent it; of 200 at most. `before`: the incident's state before, encoded; b"" for the very same, None when
+    there was none.
+    """
+
+    decisions: tuple[Decision, ...] = ()
+    before: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """`due_us` None: nothing is planned. `finished_us` None: not finished. `reason`: of the last attempt or change."""
+    """`due_us` None: nothing is planned. `finished_us` None: not finished. `reason`: of the last attempt or change.
+    `hold`: what it was held for when it was made, as in `NewDelivery`; "" for nothing. `stands_in_for`: the route that
+    is to deliver first, "" for none.
+    """
 
     id: str
     alert: str
@@ -84,6 +101,8 @@ class DeliveryRow:
     reason: str
     severity: str
     summary: str
+    hold: str = ""
+    stands_in_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +114,90 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentSelection:
+    """Which incidents; the same rules. `open`: whether any of its resources is open; None for both kinds."""
+
+    source: str = ""
+    environment: str = ""
+    rule: str = ""
+    key: str = ""
+    open: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """Times are of arrival. `changed_us`: when its state last became another. `open_count`: of its resources."""
+
+    key: str
+    source: str
+    environment: str
+    alert_id: str
+    rule: str
+    first_seen_us: int
+    last_seen_us: int
+    changed_us: int
+    open_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRow:
+    """`state`: now, or the last one when it is gone."""
+
+    info: str
+    state: str
+    first_seen_us: int
+    last_seen_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRow:
+    """`alert`: the id of the one that brought it; it may be purged. `reasons` in the words of NOTIFY."""
+
+    at_us: int
+    alert: str
+    reasons: tuple[str, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToldRow:
+    """What one receiver was last told of an incident. `told_us` None: it never was; then `alert` is "", `open_count`
+    and `score` are None. `asked_us`: when a delivery was last made for it, None when it was only passed over.
+    `unseen`: what changed since, in words; "" when it knows how the incident stands.
+    """
+
+    route: str
+    told_us: int | None
+    alert: str
+    reference: str
+    asked_us: int | None
+    open_count: int | None
+    score: Score
+    unseen: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentDetail:
+    """`gone`: what is no longer listed, the latest last. `changes`: after the first alert, the youngest first.
+    `told`: of the routes that are told changes only, or in groups; the others are sent every alert.
+    """
+
+    incident: IncidentRow
+    score: Score
+    severity: Severity
+    resources: tuple[ResourceRow, ...]
+    gone: tuple[ResourceRow, ...]
+    changes: tuple[ChangeRow, ...]
+    told: tuple[ToldRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page of rows, youngest first. `next`: the cursor to hand in for the following page, "" at the end."""
 
     alerts: tuple[AlertRow, ...] = ()
     deliveries: tuple[DeliveryRow, ...] = ()
+    incidents: tuple[IncidentRow, ...] = ()
     next: str = ""
 
 

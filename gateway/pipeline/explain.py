@@ -1,4 +1,4 @@
-"""Why an alert reaches a route or does not, and what exactly would be sent: without sending anything."""
+"""Why an alert reaches a route or not: of any payload, with what exactly would be sent, and of one that came in."""
 
 from __future__ import annotations
 
@@ -8,32 +8,67 @@ from datetime import UTC, datetime
 
 from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import JSON, Alert
+from gateway.domain.change import Reason
+from gateway.domain.notify import written
 from gateway.domain.optix import Unreadable, parse
+from gateway.domain.query import DeliveryRow
 from gateway.domain.route import RouteTable, Verdict
+from gateway.domain.telling import Decision, Word
+from gateway.pipeline.choosing import Chooser, Silencing
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.mask import mask, shown
+
+REFUSED, UNRECORDED = "refused", "unrecorded"
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`unreadable`: why the body is no alert; "" when it is one. `requests`: route -> what would be sent, secrets
-    masked; a route whose wording fails has {"fault": why} instead.
+    """`unreadable`: why the body is no alert; "" when it is one. `verdicts`: of the filters. `decisions`: of the routes
+    whose filter takes it and that nevertheless get no delivery, or one that waits. `routes`: those that get a delivery.
+    `stand_ins`: route -> the route in whose stead it would be told. `changes_only`: of `routes`, those whose receiver
+    is not sent everything, with their NOTIFY: what it knows already is not asked here. `requests`: route -> what would
+    be sent, secrets masked; a route whose wording fails has {"fault": why} instead.
     """
 
     alert: Alert | None
     unreadable: str = ""
     verdicts: tuple[Verdict, ...] = ()
     requests: Mapping[str, dict[str, JSON]] = field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+    routes: tuple[str, ...] = ()
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    changes_only: Mapping[str, str] = field(default_factory=dict)
 
 
-def explain(body: bytes, source: str, routes: Sequence[ConfiguredRoute], table: RouteTable, now_us: int) -> Explanation:
+def explain(
+    body: bytes,
+    source: str,
+    routes: Sequence[ConfiguredRoute],
+    table: RouteTable,
+    now_us: int,
+    silencing: Silencing | None = None,
+) -> Explanation:
+    """As things would go at that moment. `silencing` None: the silences are not known here."""
     read = parse(source, body)
     if isinstance(read, Unreadable):
         return Explanation(None, read.reason)
-    verdicts = table.explain(read)
-    taken = {verdict.route for verdict in verdicts if verdict.taken}
-    requests = {route.name: _request(route, read, body, now_us) for route in routes if route.name in taken}
-    return Explanation(read, "", verdicts, requests)
+    choice = Chooser(routes, table, silencing).choose(read, now_us)
+    stand_ins = {made.route: made.stands_in_for for made in choice.deliveries if made.stands_in_for}
+    told = tuple(made.route for made in choice.deliveries if not made.stands_in_for)
+    named = {route.name: route for route in routes}
+    return Explanation(
+        read,
+        verdicts=table.explain(read),
+        requests={name: _request(named[name], read, body, now_us) for name in (*told, *stand_ins)},
+        decisions=choice.decisions,
+        routes=told,
+        stand_ins=stand_ins,
+        changes_only={name: written(named[name].terms.notify) for name in told if _asks_what_is_known(named[name])},
+    )
+
+
+def _asks_what_is_known(route: ConfiguredRoute) -> bool:
+    return Reason.UNCHANGED not in route.terms.notify
 
 
 def _request(route: ConfiguredRoute, alert: Alert, body: bytes, now_us: int) -> dict[str, JSON]:
@@ -43,3 +78,55 @@ def _request(route: ConfiguredRoute, alert: Alert, body: bytes, now_us: int) -> 
         return shown(route.destination.format(alert, context, route.settings), secrets)
     except FormatFault as fault:
         return {"fault": mask(str(fault), secrets)}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Why an alert that was taken in reached one route, or did not.
+
+    `told`: a delivery was made; `state` says what became of it. `word`: as in `Word`, or `refused` by the route's
+    filter, or `unrecorded`. `recorded` False: nothing was recorded of this route when the alert came, as of every route
+    whose filter refuses; `reason` is what its filter says today. `delivery`: its id; "" when there is none.
+    """
+
+    route: str
+    told: bool
+    word: str
+    reason: str
+    recorded: bool
+    delivery: str = ""
+    state: str = ""
+
+
+def accounts(
+    decisions: Sequence[Decision], deliveries: Sequence[DeliveryRow], verdicts: Sequence[Verdict]
+) -> tuple[Account, ...]:
+    """One for each route that is configured or was asked then. `verdicts`: of today."""
+    decided: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        decided.setdefault(decision.route, []).append(decision)
+    sent, today = {row.route: row for row in deliveries}, {verdict.route: verdict for verdict in verdicts}
+    names = dict.fromkeys([*today, *sorted({*decided, *sent})])
+    return tuple(_account(name, decided.get(name, []), sent.get(name), today.get(name)) for name in names)
+
+
+def _account(route: str, decided: Sequence[Decision], delivery: DeliveryRow | None, today: Verdict | None) -> Account:
+    if delivery is not None:
+        word, reason = _why_told(decided, delivery)
+        return Account(route, True, word, reason, True, delivery.id, delivery.state)
+    for decision in decided:
+        if not decision.makes_delivery:
+            return Account(route, False, decision.word, decision.reason, True)
+    if today is not None and not today.taken:
+        return Account(route, False, REFUSED, today.reason, False)
+    said = "nothing was recorded of it; its filter would take it today"
+    return Account(route, False, UNRECORDED, said, False)
+
+
+def _why_told(decided: Sequence[Decision], delivery: DeliveryRow) -> tuple[str, str]:
+    """Two may have decided: the hours of the route, and what its receiver knew."""
+    if delivery.stands_in_for:
+        return Word.TOLD, f"in case {delivery.stands_in_for} does not deliver it"
+    if decided:
+        return decided[0].word, "; ".join(filter(None, (decision.reason for decision in decided)))
+    return Word.TOLD, "its filter took it"

@@ -6,14 +6,30 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.domain.alert import Alert
+from gateway.domain.change import Change, compare
 from gateway.domain.delivery import RouteStatus
 from gateway.domain.optix import Unreadable, parse
-from gateway.domain.query import AlertRow, AlertSelection, AttemptRow, DeliveryRow, Job, JobKind, Page, Selection
+from gateway.domain.query import (
+    AlertRow,
+    AlertSelection,
+    AttemptRow,
+    Decided,
+    DeliveryRow,
+    IncidentDetail,
+    IncidentSelection,
+    Job,
+    JobKind,
+    Page,
+    Selection,
+)
 from gateway.domain.recording import RecordingPage
 from gateway.domain.route import RouteTable, Verdict
+from gateway.domain.snapshot import decode, snapshot_of
+from gateway.domain.telling import Decision
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.dispatch import Dispatcher
-from gateway.pipeline.explain import Explanation, explain
+from gateway.pipeline.explain import Account, Explanation, accounts, explain
 from gateway.pipeline.housekeeping import Housekeeping
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.jobs import Jobs
@@ -45,12 +61,20 @@ class RouteView:
 
 @dataclass(frozen=True, slots=True)
 class AlertDetail:
-    """`verdicts`: what today's routes say of it; `alert.routes` holds those that took it when it came."""
+    """`verdicts`: what the filters of today say of it, which are those of `running_revision`; all else is as it was
+    recorded by `alert.revision`: `alert.routes`, those that got a delivery when it came, and `decisions`, as of
+    `Decided`. `change`: what it changed in its incident; None when it could not be read. `accounts`: both together, one
+    for each route.
+    """
 
     alert: AlertRow
     body: bytes
     deliveries: tuple[DeliveryRow, ...]
     verdicts: tuple[Verdict, ...]
+    decisions: tuple[Decision, ...] = ()
+    change: Change | None = None
+    accounts: tuple[Account, ...] = ()
+    running_revision: str = ""
 
 
 class Operations:
@@ -68,8 +92,10 @@ class Operations:
         transport: Transport,
         clock: Clock,
         observer: Observer,
+        revision: str = "",
     ) -> None:
-        self.silences = silences
+        """`revision`: of the configuration that runs."""
+        self.silences, self._revision = silences, revision
         self._routes = {route.name: route for route in routes}
         self._table, self._store, self._dispatcher, self._intake = table, store, dispatcher, intake
         self._jobs, self._housekeeping, self._transport = jobs, housekeeping, transport
@@ -108,7 +134,23 @@ class Operations:
         row, body, deliveries = found
         read = parse(row.source, body)
         verdicts = () if isinstance(read, Unreadable) else self._table.explain(read)
-        return AlertDetail(row, body, deliveries, verdicts)
+        decided = await self._store.decided(alert_id) or Decided()
+        return AlertDetail(
+            row,
+            body,
+            deliveries,
+            verdicts,
+            decided.decisions,
+            None if row.held is not None or isinstance(read, Unreadable) else _change(decided.before, read),
+            accounts(decided.decisions, deliveries, verdicts),
+            self._revision,
+        )
+
+    async def incidents(self, selection: IncidentSelection, *, limit: int, cursor: str = "") -> Page:
+        return await self._store.incidents(selection, limit=limit, cursor=cursor)
+
+    async def incident(self, key: str) -> IncidentDetail | None:
+        return await self._store.incident(key)
 
     async def recordings(self, selection: AlertSelection, *, limit: int, after: str = "") -> RecordingPage:
         return await self._store.recordings(selection, limit=limit, after=after)
@@ -143,7 +185,8 @@ class Operations:
         )
 
     async def explain(self, body: bytes, source: str) -> Explanation:
-        return explain(body, source, tuple(self._routes.values()), self._table, self._clock.now_us())
+        routes = tuple(self._routes.values())
+        return explain(body, source, routes, self._table, self._clock.now_us(), self.silences)
 
     async def replay(self, delivery_ids: Sequence[str], *, by: str = "") -> tuple[str, ...]:
         """Send these again; the ids that changed."""
@@ -210,3 +253,11 @@ class Operations:
         """Send one alert marked as a test straight through the route's destination; None: there is no such route."""
         route = self._routes.get(name)
         return await try_route(route, self._transport, self._clock.now_us()) if route else None
+
+
+def _change(before: bytes | None, alert: Alert) -> Change:
+    """`before` as of `Decided`."""
+    now = snapshot_of(alert)
+    if before is None:
+        return compare(None, now)
+    return compare(decode(before) if before else now, now)

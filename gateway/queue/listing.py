@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.delivery import State
-from gateway.domain.query import AlertRow, AlertSelection, AttemptRow, DeliveryRow, Page, Selection
+from gateway.domain.query import AlertRow, AlertSelection, AttemptRow, Decided, DeliveryRow, Page, Selection
+from gateway.domain.telling import Decision, Word
 from gateway.ports import UnknownCursor
 from gateway.queue.book import Book
 from gateway.queue.choosing import (
@@ -30,9 +31,11 @@ SELECT a.id, a.source, a.received_us, a.environment, a.alert_id, a.key, a.alert_
        a.summary, a.held, a.revision, a.routes, a.body_size FROM alert AS a
 """
 DELIVERY = """
-SELECT d.alert, d.route, d.state, d.attempts, d.created_us, d.due_us, d.finished_us, d.reason, a.severity, a.summary
+SELECT d.alert, d.route, d.state, d.attempts, d.created_us, d.due_us, d.finished_us, d.reason, a.severity, a.summary,
+       d.hold, d.stands_in_for
 FROM delivery AS d CROSS JOIN alert AS a ON a.id = d.alert
 """
+DECIDED = "SELECT decisions, before FROM alert WHERE id = ?"
 ORDER = "ORDER BY d.alert DESC, d.route DESC"
 _PLACE = "SELECT d.alert, d.route FROM delivery AS d CROSS JOIN alert AS a ON a.id = d.alert"
 
@@ -95,6 +98,15 @@ def alert(book: Book, alert_id: str, stopped: frozenset[str]) -> tuple[AlertRow,
     return _alert_row(book, found), body[0], tuple(_delivery_row(book, each, stopped) for each in rows)
 
 
+def decided(book: Book, alert_id: str) -> Decided | None:
+    found: tuple[str, bytes | None] | None = book.db.execute(DECIDED, (book.alert_row(alert_id),)).fetchone()
+    if found is None:
+        return None
+    written, before = found
+    made = json.loads(written) if written else ()
+    return Decided(tuple(Decision(route, Word(word), reason) for route, word, reason in made), before)
+
+
 def deliveries(book: Book, selection: Selection, stopped: frozenset[str], limit: int, cursor: str) -> Page:
     before = book.delivery_place(cursor) if cursor else END
     if before is None:
@@ -115,7 +127,7 @@ def deliveries(book: Book, selection: Selection, stopped: frozenset[str], limit:
 
 
 def _delivery_row(book: Book, row: tuple[Any, ...], stopped: frozenset[str]) -> DeliveryRow:
-    alert_row, route, code, attempts, created, due, finished, reason, severity, summary = row
+    alert_row, route, code, attempts, created, due, finished, reason, severity, summary, hold, stands_in_for = row
     state = reads_as(STATES[code], route, stopped)
     return DeliveryRow(
         id=book.delivery_name(alert_row, route),
@@ -129,6 +141,8 @@ def _delivery_row(book: Book, row: tuple[Any, ...], stopped: frozenset[str]) -> 
         reason=reason,
         severity=severity,
         summary=summary,
+        hold=hold,
+        stands_in_for=stands_in_for,
     )
 
 

@@ -26,7 +26,19 @@ from gateway.domain.query import (
 from gateway.domain.recording import RecordingPage
 from gateway.domain.silence import Silence
 from gateway.ports import Clock
-from gateway.queue import changes, claims, ingest, jobs, listing, opening, recordings, retention, routes, silences
+from gateway.queue import (
+    changes,
+    claims,
+    ingest,
+    jobs,
+    listing,
+    opening,
+    recordings,
+    remembered,
+    retention,
+    routes,
+    silences,
+)
 from gateway.queue.book import Book
 from gateway.queue.reader import Reader
 from gateway.queue.room import Room
@@ -174,9 +186,7 @@ class SqliteStore:
         return await self._searches.read(partial(listing.decided, alert_id=alert_id))
 
     async def incidents(self, selection: IncidentSelection, *, limit: int, cursor: str = "") -> Page:
-        return await self._searches.read(
-            partial(remembered.incidents, selection=selection, limit=limit, cursor=cursor)
-        )
+        return await self._searches.read(partial(remembered.incidents, selection=selection, limit=limit, cursor=cursor))
 
     async def incident(self, key: str) -> IncidentDetail | None:
         return await self._searches.read(partial(remembered.incident, key=key))

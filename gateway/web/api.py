@@ -22,6 +22,8 @@ class ReadingApi:
         return [
             web.get(f"{ROOT}/alerts", self.alerts),
             web.get(f"{ROOT}/alerts/{{id}}", self.alert),
+            web.get(f"{ROOT}/incidents", self.incidents),
+            web.get(f"{ROOT}/incidents/{{key}}", self.incident),
             web.get(f"{ROOT}/deliveries", self.deliveries),
             web.get(f"{ROOT}/deliveries/{{id}}", self.delivery),
             web.get(f"{ROOT}/routes", self.route_list),
@@ -37,12 +39,26 @@ class ReadingApi:
         return json_answer(200, render.page("alerts", found))
 
     async def alert(self, request: web.Request) -> web.Response:
-        """The alert's row with `body` as it came, its deliveries, and what today's routes say of it."""
+        """The alert's row with `body` as it came, its deliveries, what was decided of it and what it changed, and (in
+        `verdicts`) what today's filters say of it.
+        """
         found = await self._operations.alert(request.match_info["id"])
         if found is None:
             raise no_such("alert")
-        more = {"body": found.body, "deliveries": found.deliveries, "verdicts": found.verdicts}
-        return json_answer(200, {**render.fields_of(found.alert), **render.fields_of(more)})
+        return json_answer(200, render.alert(found))
+
+    async def incidents(self, request: web.Request) -> web.Response:
+        values = query.given(request.query.items(), query.INCIDENT_WORDS + query.PAGE_WORDS)
+        selection, window = query.incident_selection(values), query.window(values)
+        found = await self._operations.incidents(selection, limit=window.limit, cursor=window.cursor)
+        return json_answer(200, render.page("incidents", found))
+
+    async def incident(self, request: web.Request) -> web.Response:
+        """The incident's row with its resources, how it came to stand so, and what each receiver was last told."""
+        found = await self._operations.incident(request.match_info["key"])
+        if found is None:
+            raise no_such("incident")
+        return json_answer(200, render.incident(found))
 
     async def deliveries(self, request: web.Request) -> web.Response:
         values = query.given(request.query.items(), query.DELIVERY_WORDS + query.PAGE_WORDS)
@@ -76,7 +92,7 @@ class ReadingApi:
         values = query.given(request.query.items(), ("source",))
         source = (values.get("source") or ["optix"])[-1]
         found = await self._operations.explain(await request.read(), source)
-        return json_answer(200, render.fields_of(found))
+        return json_answer(200, render.explanation(found))
 
 
 def no_such(thing: str) -> Refusal:
@@ -86,6 +102,7 @@ def no_such(thing: str) -> Refusal:
 _PLURAL: dict[str, str] = {
     "alert": "alerts",
     "delivery": "deliveries",
+    "incident": "incidents",
     "job": "jobs",
     "route": "routes",
     "silence": "silences",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from gateway.domain.delivery import State
-from gateway.domain.query import PAGE, AlertSelection, Selection
+from gateway.domain.query import PAGE, AlertSelection, IncidentSelection, Selection
 from gateway.domain.severity import Severity
 from gateway.web.refusal import Refusal, nearest
 
@@ -21,6 +21,7 @@ DELIVERY_WORDS = ("ids", "state", "route", "alert", "environment", "severity", "
 ALERT_WORDS = (
     "source", "environment", "alert_id", "key", "severity", "type", "rule", "held", "since", "until",
 )  # fmt: skip
+INCIDENT_WORDS = ("source", "environment", "rule", "key", "open")
 PAGE_WORDS = ("limit", "cursor")
 _ALIASES = {"alert_type": "type", "id": "ids", "states": "state", "routes": "route"}
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -75,6 +76,16 @@ def alert_selection(values: Given, now_us: int) -> AlertSelection:
         held=_boolean(values, "held"),
         since_us=_moment(values, "since", now_us),
         until_us=_moment(values, "until", now_us),
+    )
+
+
+def incident_selection(values: Given) -> IncidentSelection:
+    return IncidentSelection(
+        source=_one(values, "source"),
+        environment=_one(values, "environment"),
+        rule=_one(values, "rule"),
+        key=_one(values, "key"),
+        open=_boolean(values, "open"),
     )
 
 

@@ -4,12 +4,16 @@ UTC; 0 (never) and None become null.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 
 from gateway.domain.alert import JSON
-from gateway.domain.query import AttemptRow, Job, Page, Selection
+from gateway.domain.change_wording import words
+from gateway.domain.query import AttemptRow, IncidentDetail, Job, Page, Selection
+from gateway.domain.telling import Decision
+from gateway.pipeline.explain import Explanation
+from gateway.pipeline.operations import AlertDetail
 
 _US = "_us"
 
@@ -70,8 +74,39 @@ def _scalar(value: object) -> JSON:
 
 def page(name: str, found: Page) -> dict[str, JSON]:
     """`{name: [...], "next": cursor}`; `next` is null on the last page."""
-    rows = found.alerts if name == "alerts" else found.deliveries
+    rows = {"alerts": found.alerts, "deliveries": found.deliveries, "incidents": found.incidents}[name]
     return {name: rendered(rows), "next": found.next or None}
+
+
+def alert(found: AlertDetail) -> dict[str, JSON]:
+    """The row, and beside it whatever else is known. `change` has its reasons and its words only: what is listed may be
+    long, and is in the bodies.
+    """
+    change = found.change
+    return {
+        **fields_of(found.alert),
+        "body": rendered(found.body),
+        "deliveries": rendered(found.deliveries),
+        "decisions": decisions(found.decisions),
+        "change": None if change is None else {"reasons": rendered(change.reasons), "words": words(change)},
+        "accounts": rendered(found.accounts),
+        "verdicts": rendered(found.verdicts),
+        "running_revision": found.running_revision,
+    }
+
+
+def explanation(found: Explanation) -> dict[str, JSON]:
+    return {**fields_of(found), "decisions": decisions(found.decisions)}
+
+
+def decisions(made: Sequence[Decision]) -> list[JSON]:
+    return [{"route": one.route, "word": one.word.value, "reason": one.reason} for one in made]
+
+
+def incident(found: IncidentDetail) -> dict[str, JSON]:
+    content = fields_of(found)
+    content.pop("incident")
+    return {**fields_of(found.incident), **content}
 
 
 def job(value: Job) -> dict[str, JSON]:
