@@ -1,0 +1,161 @@
+"""The deliveries of alerts that are being stored: who is told, when, and what is handed out at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gateway.domain.delivery import Claim, NewAlert, NewDelivery, State, Stored
+from gateway.domain.telling import Decision
+from gateway.queue.book import Book, Value, for_rows, pieces, storable
+from gateway.queue.clusters import join
+from gateway.queue.incidents import SAME
+from gateway.queue.order import occupied, supersede
+from gateway.queue.schema import CODES
+from gateway.queue.told import Log
+
+_LAST_ROW = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'delivery'), 0)"
+_INSERT = """
+INSERT INTO delivery (id, alert, route, key, state, head, fresh, supersede, due_us, attempts, token, claimed_us,
+                      lease_until_us, first_us, created_us, remembers, cluster, hold, stands_in_for, reason)
+VALUES {marks}
+"""
+
+
+class Entry(NamedTuple):
+    """One alert on its way in. `lease_us`: route -> lease of what is handed out at once. `row`: the alert's. `before`:
+    the incident's state before it, as `Memory.enter` tells it.
+    """
+
+    alert: NewAlert
+    lease_us: Mapping[str, int]
+    row: int
+    before: bytes | None
+
+
+@dataclass(slots=True)
+class _Entered:
+    """What becomes of one alert's deliveries, as they are entered."""
+
+    routes: list[str] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    later: list[tuple[str, int]] = field(default_factory=list)
+    decided: list[Decision] = field(default_factory=list)
+
+
+class Entering:
+    """The deliveries of one round of arrivals, in which no incident comes twice. Rows are numbered here, so that a
+    round needs no answer row by row; `write` puts all on paper at the end.
+    """
+
+    def __init__(self, book: Book, alerts: Sequence[NewAlert], now_us: int) -> None:
+        incidents = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries]
+        remembered = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries if d.terms]
+        self._book, self._now_us = book, now_us
+        self._next_row: int = book.db.execute(_LAST_ROW).fetchone()[0] + 1
+        self._taken = occupied(book, incidents)
+        self._log = Log(book, remembered)
+        self._rows: list[tuple[Value, ...]] = []
+
+    def enter(self, entry: Entry) -> Stored:
+        entered = _Entered()
+        for delivery in entry.alert.deliveries:
+            decision = self._log.decide(entry.alert, delivery, self._now_us, moved=entry.before != SAME)
+            if decision is not None:
+                entered.decided.append(decision)
+                if not decision.makes_delivery:
+                    continue
+            self._enter(entry, delivery, entered)
+        return Stored(
+            self._book.alert_name(entry.row),
+            held=entry.alert.held is not None,
+            routes=tuple(entered.routes),
+            claims=tuple(entered.claims),
+            waiting=tuple(entered.waiting),
+            later=tuple(entered.later),
+            decided=tuple(entered.decided),
+        )
+
+    def write(self) -> None:
+        for part in pieces(self._rows):
+            values = [value for row in part for value in row]
+            self._book.db.execute(for_rows(_INSERT, len(part), len(part[0])), values)
+        self._log.write()
+
+    def _enter(self, entry: Entry, delivery: NewDelivery, entered: _Entered) -> None:
+        alert, now_us = entry.alert, self._now_us
+        head = self._is_head(alert, delivery)
+        due_us = self._due_us(delivery)
+        at_once = head and not delivery.parked and due_us <= now_us
+        lease_us = entry.lease_us.get(delivery.route) if at_once and delivery.claim else None
+        if lease_us is not None:
+            entered.claims.append(self._claim(entry, delivery))
+        elif at_once:
+            entered.waiting.append(delivery.route)
+        elif head and not delivery.parked:
+            entered.later.append((delivery.route, due_us - now_us))
+        entered.routes.append(delivery.route)
+        self._rows.append(self._row(entry.row, alert.key, delivery, head=head, due_us=due_us, lease_us=lease_us))
+        self._next_row += 1
+
+    def _due_us(self, delivery: NewDelivery) -> int:
+        now_us = self._now_us
+        due_us = max(delivery.due_us, now_us)
+        if delivery.group and delivery.terms and delivery.terms.grouping:
+            return max(due_us, join(self._book, delivery.route, delivery.group, delivery.terms.grouping, now_us))
+        return due_us
+
+    def _is_head(self, alert: NewAlert, delivery: NewDelivery) -> bool:
+        if delivery.parked:
+            return False
+        incident = (delivery.route, alert.key)
+        if incident not in self._taken:
+            return True
+        if not delivery.supersede:
+            return False
+        supersede(self._book, incident)
+        return not occupied(self._book, [incident])
+
+    def _row(
+        self, alert: int, key: str, delivery: NewDelivery, *, head: bool, due_us: int, lease_us: int | None
+    ) -> tuple[Value, ...]:
+        now_us = self._now_us
+        what = (self._next_row, alert, delivery.route, key)
+        rest = (
+            int(bool(delivery.terms)),
+            delivery.group,
+            delivery.hold,
+            delivery.stands_in_for,
+            storable(delivery.parked),
+        )
+        supersedes = int(delivery.supersede)
+        if lease_us is not None:
+            return (*what, 1, 1, 1, supersedes, now_us, 1, 1, now_us, now_us + lease_us, now_us, now_us, *rest)
+        state = CODES[State.PARKED] if delivery.parked else 0
+        # What waits for its time is found by its time, as a retry is; a fresh one is due whatever its time says.
+        fresh = int(due_us <= now_us)
+        return (*what, state, int(head), fresh, supersedes, due_us, 0, 0, 0, 0, 0, now_us, *rest)
+
+    def _claim(self, entry: Entry, delivery: NewDelivery) -> Claim:
+        alert, now_us = entry.alert, self._now_us
+        told = self._log.entry((delivery.route, alert.key)) if delivery.terms else None
+        return Claim(
+            row=self._next_row,
+            token=1,
+            delivery_id=self._book.delivery_name(entry.row, delivery.route),
+            alert_id=self._book.alert_name(entry.row),
+            route=delivery.route,
+            source=alert.source,
+            body=alert.body,
+            received_us=alert.received_us,
+            due_us=now_us,
+            claimed_us=now_us,
+            first_us=now_us,
+            attempt=1,
+            try_number=1,
+            before=told.known if told else entry.before,
+            reference=told.reference if told else "",
+            remembers=told is not None,
+        )
