@@ -75,7 +75,7 @@ def remember(incident: Incident | None, alert: Named, seen_us: int, snapshot: Sn
     hide a critical one; an older one that comes late is put right by the next repeat, an hour later at the most.
     """
     if incident is None:
-        return _first(alert, seen_us, snapshot), compare(None, snapshot)
+        return begin(alert, seen_us, snapshot), compare(None, snapshot)
     change = compare(incident.snapshot, snapshot)
     seen_us = max(seen_us, incident.last_seen_us)  # a clock may be set back
     if change.is_unchanged:
@@ -95,7 +95,8 @@ def decode(packed: bytes) -> History:
     return History(snapshot, tuple(since_us), tuple(Gone(*one) for one in gone))
 
 
-def _first(alert: Named, seen_us: int, snapshot: Snapshot) -> Incident:
+def begin(alert: Named, seen_us: int, snapshot: Snapshot) -> Incident:
+    """The incident after its first alert: `remember` without the change, which would say only that it is new."""
     return Incident(
         key=alert.key,
         source=alert.source,

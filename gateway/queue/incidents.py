@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gateway.domain.change import Change
 from gateway.domain.change_wording import words
 from gateway.domain.delivery import NewAlert
-from gateway.domain.incident import History, Incident, decode, encode, remember
+from gateway.domain.incident import History, Incident, begin, decode, encode, remember
 from gateway.domain.snapshot import encode as encode_snapshot
 from gateway.queue.book import Book, Value, for_rows, pieces, storable
 
@@ -52,7 +52,7 @@ class Memory:
             return None
         found = self._known.get(alert.key)
         if found is None:
-            self._remember(remember(None, alert, now_us, alert.state.snapshot)[0], alert)
+            self._remember(begin(alert, now_us, alert.state.snapshot), alert)
             return None
         incident, digest = found
         if digest == alert.state.digest:
