@@ -82,7 +82,7 @@ def heard(receiver: Receiver, steps: str) -> Iterator[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("example", examples())
 def test_every_worked_example_is_true(example: str) -> None:
-    settings, _, steps = example.partition("---\n")
+    settings, _, steps = example.partition("===\n")
     receiver = Receiver(terms_of(settings))
     for line, expected, decided in heard(receiver, steps):
         assert decided == expected if ":" in expected else decided.partition(":")[0] == expected, line
