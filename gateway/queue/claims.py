@@ -24,13 +24,15 @@ UPDATE delivery SET due_us = ?1 WHERE id IN (
     SELECT id FROM delivery WHERE route = ?2 AND state = 0 AND head = 1 AND fresh = 0 AND due_us > ?1 LIMIT ?3)
 """
 _ANY_TIME = 2**62
+_TOLD_NOTHING = FINISHED - {State.DELIVERED}
 TAKE = """
 UPDATE delivery SET state = 1, token = token + 1, attempts = attempts + 1, claimed_us = ?1, lease_until_us = ?2,
                     first_us = iif(first_us, first_us, ?1) WHERE id = ?3
 """
 TAKEN = """
 SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, a.received_us, d.due_us, d.claimed_us, d.first_us,
-       d.attempts, d.shrink, d.progress, d.fresh, d.remembers, d.cluster, a.before, t.known, t.reference
+       d.attempts, d.shrink, d.progress, d.fresh, d.remembers, d.cluster, a.before,
+       iif(t.told_us IS NULL, NULL, t.known), t.reference
 FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert = d.alert
     LEFT JOIN told AS t ON d.remembers AND t.route = d.route AND t.key = d.key
 WHERE d.id = ?
@@ -216,7 +218,7 @@ def _note_told(book: Book, kept: Sequence[Result], found: Mapping[int, tuple[Inc
     news = [(*found[r.row], r.told, storable(r.record.reference)) for r in kept if r.told]
     if news:
         delivered(book, news, now)
-    undelivered(book, [found[r.row][0] for r in kept if r.remembers and r.state is State.DEAD])
+    undelivered(book, [found[r.row][0] for r in kept if r.remembers and r.state in _TOLD_NOTHING])
     for result in kept:
         if result.stood_in and result.state is State.DELIVERED:
             (route, _), alert = found[result.row]

@@ -22,7 +22,7 @@ SELECT id FROM delivery WHERE route = ? AND cluster = ? AND state = 0 AND cluste
     AND id <> ? ORDER BY id LIMIT ?
 """
 MEMBERS = """
-SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, t.known
+SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, iif(t.told_us IS NULL, NULL, t.known)
 FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert = d.alert
     LEFT JOIN told AS t ON t.route = d.route AND t.key = d.key
 WHERE d.id = ?

@@ -29,7 +29,10 @@ INCIDENTS = f"SELECT {_COLUMNS} FROM incident"  # noqa: S608 - names
 INCIDENT = f"SELECT {_COLUMNS}, memory FROM incident WHERE key = ?"  # noqa: S608 - names
 ORDER = "ORDER BY last_us DESC, key DESC"
 CHANGES = "SELECT at_us, alert, reasons, words FROM change WHERE key = ? ORDER BY id DESC"
-TOLD = "SELECT route, told_us, told_alert, reference, asked_us, known FROM told WHERE key = ? ORDER BY route"
+TOLD = """
+SELECT route, told_us, told_alert, reference, asked_us, iif(told_us IS NULL, NULL, known) FROM told WHERE key = ?
+ORDER BY route
+"""
 
 Place = tuple[int, str]
 _FIRST_PAGE: Place = (LAST, "")

@@ -1,11 +1,13 @@
 """The notification log: what each receiver was last told of each incident, and what it gave us for it.
 
-`state` is what the receiver knows once everything waiting for it is delivered; `known` what it was truly told.
+`state` is what the receiver knows once everything waiting for it is delivered; `known` what it was truly told. Where
+`told_us` is NULL it never was, and `known` is the state that was first passed over, if any: from it later changes are
+measured, also after a delivery that told nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gateway.domain.delivery import NewAlert, NewDelivery
@@ -17,18 +19,23 @@ from gateway.queue.order import Incident
 
 RECALL = """
 WITH asked (route, key) AS (VALUES {marks})
-SELECT told.route, told.key, digest, asked_us, flaps, known, reference FROM asked
+SELECT told.route, told.key, digest, asked_us, flaps, iif(told_us IS NULL, NULL, known), reference FROM asked
 JOIN told ON told.route = asked.route AND told.key = asked.key
 """
 STATE = "SELECT state FROM told WHERE route = ? AND key = ?"
 _EXPECT = """
-INSERT INTO told (route, key, digest, state, asked_us, flaps) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO told (route, key, digest, state, asked_us, flaps, known_digest, known)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, iif(?5 IS NULL, ?3, NULL), iif(?5 IS NULL, ?4, NULL))
 ON CONFLICT (route, key) DO UPDATE SET digest = excluded.digest, state = excluded.state, asked_us = excluded.asked_us,
     flaps = excluded.flaps
 """
+# The row may be gone: the first delivery was dead once, or the whole incident is forgotten, which stays so.
 DELIVERED = """
-UPDATE told SET known_digest = ?, known = ?, told_us = ?, told_alert = ?, reference = ?
-WHERE route = ? AND key = ? AND told_alert <= ?
+INSERT INTO told (route, key, digest, state, asked_us, known_digest, known, told_us, told_alert, reference)
+SELECT ?1, ?2, ?4, ?3, ?5, ?4, ?3, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM incident WHERE key = ?2)
+ON CONFLICT (route, key) DO UPDATE SET known_digest = excluded.known_digest, known = excluded.known,
+    told_us = excluded.told_us, told_alert = excluded.told_alert, reference = excluded.reference
+WHERE told_alert <= excluded.told_alert
 """
 # Another delivery of the incident may still be on its way; then what it will tell counts.
 _TAKE_BACK = """
@@ -36,6 +43,7 @@ UPDATE told SET digest = known_digest, state = known, asked_us = told_us
 WHERE route = ?1 AND key = ?2 AND known IS NOT NULL
       AND NOT EXISTS (SELECT 1 FROM delivery WHERE route = ?1 AND key = ?2 AND state < 2)
 """
+_SETTLE = _TAKE_BACK + " AND digest <> known_digest"
 _FORGET = """
 DELETE FROM told WHERE route = ?1 AND key = ?2 AND known IS NULL
       AND NOT EXISTS (SELECT 1 FROM delivery WHERE route = ?1 AND key = ?2 AND state < 2)
@@ -106,19 +114,18 @@ class Log:
 
 
 def delivered(book: Book, news: Sequence[tuple[Incident, int, tuple[bytes, bytes], str]], now_us: int) -> None:
-    """Each as (incident, alert row, (state, digest), reference). An older alert that is sent again does not count."""
+    """Each as (incident, alert row, (state, digest), reference). An older alert that is sent again does not count; a
+    replayed one that tells more than was expected does.
+    """
     book.db.executemany(
         DELIVERED,
-        [
-            (digest, state, now_us, alert, reference, *incident, alert)
-            for incident, alert, (state, digest), reference in news
-        ],
+        [(*incident, state, digest, now_us, alert, reference) for incident, alert, (state, digest), reference in news],
     )
+    book.db.executemany(_SETTLE, [incident for incident, *_ in news])
 
 
-def undelivered(book: Book, incidents: Mapping[int, Incident] | Sequence[Incident]) -> None:
+def undelivered(book: Book, incidents: Sequence[Incident]) -> None:
     """Their deliveries ended and told nothing: what comes next is measured from what was told before."""
-    ended = list(incidents.values()) if isinstance(incidents, Mapping) else list(incidents)
-    if ended:
-        book.db.executemany(_TAKE_BACK, ended)
-        book.db.executemany(_FORGET, ended)
+    if incidents:
+        book.db.executemany(_TAKE_BACK, incidents)
+        book.db.executemany(_FORGET, incidents)
