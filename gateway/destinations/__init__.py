@@ -39,6 +39,10 @@ class DestinationSettings(BaseModel):
         found = {v.get_secret_value() for v in self.__dict__.values() if isinstance(v, SecretStr)}
         return tuple(sorted(found - {""}, key=len, reverse=True))
 
+    def against_digests(self) -> str:
+        """Why these settings cannot tell several alerts in one message, and what to do about it; "" when they can."""
+        return ""
+
 
 S = TypeVar("S", bound=DestinationSettings)
 

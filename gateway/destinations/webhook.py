@@ -93,6 +93,11 @@ class WebhookSettings(DestinationSettings):
         found = {part for part in parts if len(part) >= _SHORTEST_SECRET} | set(super().secrets())
         return tuple(sorted(found, key=len, reverse=True))
 
+    def against_digests(self) -> str:
+        if self.format != "original":
+            return ""
+        return "FORMAT=original sends the bytes of one alert. Set FORMAT to alert, cloudevents or template."
+
     @cached_property
     def header_pairs(self) -> Headers:
         return read_headers(self.headers.get_secret_value())
