@@ -57,7 +57,7 @@ def which(selection: IncidentSelection, before: Place) -> Where:
     return (
         where
         + exactly("key", selection.key)
-        + exactly("source", selection.source)
+        + exactly("+source", selection.source)  # nearly all have the same: its index would have them sorted
         + same_text("environment", selection.environment)
         + same_text("rule", selection.rule)
     )

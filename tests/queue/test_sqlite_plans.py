@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.delivery import State
-from gateway.domain.query import Selection
-from gateway.queue import claims, ingest, order, retention, routes
+from gateway.domain.query import IncidentSelection, Selection
+from gateway.queue import claims, ingest, listing, order, remembered, retention, routes
 from gateway.queue.book import Book, for_rows
 from gateway.queue.choosing import slices
 from gateway.queue.listing import DELIVERY, ORDER
@@ -32,6 +32,10 @@ HOT = {
     "sending": claims.SENDING,
     "purge": retention.OLD,
     "routes": routes.ROUTES_IN_STATE,
+    "alert: decisions": listing.DECIDED,
+    "incident": remembered.INCIDENT,
+    "incident: changes": remembered.CHANGES,
+    "incident: told": remembered.TOLD,
 }
 # Rows of the statement itself, and of a recursion that has one row for each route.
 SMALL_SCANS = {"SCAN asked", "SCAN result", "SCAN seen", "SCAN 4 CONSTANT ROWS"}
@@ -77,3 +81,26 @@ def test_a_list_reads_an_index_in_its_order(book: Book, selection: Selection, in
         assert index in plan[0]
         assert not [step for step in plan if "FOR ORDER BY" in step and "LAST TERM" not in step]
     book.db.close()
+
+
+@pytest.mark.parametrize(
+    ("selection", "step"),
+    [
+        (IncidentSelection(), "SEARCH incident USING INDEX incident_last (last_us<?)"),
+        (IncidentSelection(open=True), "SEARCH incident USING INDEX incident_last (last_us<?)"),
+        (
+            IncidentSelection(source="a", environment="e", rule="r"),
+            "SEARCH incident USING INDEX incident_last (last_us<?)",
+        ),
+        (
+            IncidentSelection(source="a", environment="e", rule="r", open=True),
+            "SEARCH incident USING INDEX incident_last (last_us<?)",
+        ),
+        (IncidentSelection(key="k"), "SEARCH incident USING PRIMARY KEY (key=?)"),
+    ],
+)
+def test_a_list_of_incidents_reads_an_index_in_its_order(book: Book, selection: IncidentSelection, step: str) -> None:
+    where = remembered.which(selection, (1, ""))
+    plan = _plan(book, f"{remembered.INCIDENTS} WHERE {where.text} {remembered.ORDER} LIMIT ?")
+    book.db.close()
+    assert plan == [step]
