@@ -197,6 +197,7 @@ class _Parts:
             transport=edges.transport,
             clock=clock,
             observer=observer,
+            revision=configuration.revision,
         )
         return cls(edges, dispatcher, intake, jobs, housekeeping, operations)
 

@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 import gateway
-from gateway.cli import check, deliveries, demo, destinations, explain, health, routes, send, serve, silences, test
+from gateway.cli import (
+    check,
+    deliveries,
+    demo,
+    destinations,
+    explain,
+    health,
+    incidents,
+    routes,
+    send,
+    serve,
+    silences,
+    test,
+)
 
 app = typer.Typer(
     name="optix-gateway",
@@ -45,6 +58,7 @@ app.command()(send.send)
 app.command()(test.test)
 app.command()(destinations.destinations)
 app.add_typer(deliveries.app, name="deliveries", help="See what arrived and what did not; send again or give up.")
+app.add_typer(incidents.app, name="incidents", help="See what stands open, how it changed, and who was told what.")
 app.add_typer(routes.app, name="routes", help="See which routes run and what waits; pause and resume them.")
 app.add_typer(silences.app, name="silences", help="Tell nothing of what fits, for a while; end that before its time.")
 app.command()(health.health)

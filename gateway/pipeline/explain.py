@@ -13,7 +13,7 @@ from gateway.domain.notify import written
 from gateway.domain.optix import Unreadable, parse
 from gateway.domain.query import DeliveryRow
 from gateway.domain.route import RouteTable, Verdict
-from gateway.domain.telling import Decision, Word
+from gateway.domain.telling import Decision, Terms, Word
 from gateway.pipeline.choosing import Chooser, Silencing
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.mask import mask, shown
@@ -25,9 +25,9 @@ REFUSED, UNRECORDED = "refused", "unrecorded"
 class Explanation:
     """`unreadable`: why the body is no alert; "" when it is one. `verdicts`: of the filters. `decisions`: of the routes
     whose filter takes it and that nevertheless get no delivery, or one that waits. `routes`: those that get a delivery.
-    `stand_ins`: route -> the route in whose stead it would be told. `changes_only`: of `routes`, those whose receiver
-    is not sent everything, with their NOTIFY: what it knows already is not asked here. `requests`: route -> what would
-    be sent, secrets masked; a route whose wording fails has {"fault": why} instead.
+    `stand_ins`: route -> the route in whose stead it would be told. `open_questions`: of `routes`, those of which the
+    store would still ask what is remembered of the incident, and what: that cannot be answered here. `requests`:
+    route -> what would be sent, secrets masked; a route whose wording fails has {"fault": why} instead.
     """
 
     alert: Alert | None
@@ -37,7 +37,7 @@ class Explanation:
     decisions: tuple[Decision, ...] = ()
     routes: tuple[str, ...] = ()
     stand_ins: Mapping[str, str] = field(default_factory=dict)
-    changes_only: Mapping[str, str] = field(default_factory=dict)
+    open_questions: Mapping[str, str] = field(default_factory=dict)
 
 
 def explain(
@@ -63,12 +63,18 @@ def explain(
         decisions=choice.decisions,
         routes=told,
         stand_ins=stand_ins,
-        changes_only={name: written(named[name].terms.notify) for name in told if _asks_what_is_known(named[name])},
+        open_questions={made.route: said for made in choice.deliveries if (said := _open_question(made.terms))},
     )
 
 
-def _asks_what_is_known(route: ConfiguredRoute) -> bool:
-    return Reason.UNCHANGED not in route.terms.notify
+def _open_question(terms: Terms | None) -> str:
+    """On what of the store's memory such a route depends; "" when on nothing."""
+    if terms is None:
+        return ""
+    parts = [f"it is told {written(terms.notify)} only (NOTIFY)"] if Reason.UNCHANGED not in terms.notify else []
+    parts += ["another finding may mute this one (INHIBIT)"] if terms.inhibitor else []
+    parts += ["it may be flapping (FLAP_MAX)"] if terms.flap else []
+    return ", ".join(parts)
 
 
 def _request(route: ConfiguredRoute, alert: Alert, body: bytes, now_us: int) -> dict[str, JSON]:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, ProcessCollec
 from gateway.domain.delivery import RouteStatus, State
 from gateway.domain.outcome import OutcomeClass
 from gateway.domain.severity import Severity
+from gateway.domain.telling import DELIVERED_WORDS, Word
 from gateway.telemetry.tables import UNKNOWN, CounterTable, HistogramTable, gauge_lines
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -20,6 +21,7 @@ PREFIX: Final = "optix_gateway_"
 
 ANSWERS: Final = ("accepted", "duplicate", "held", "400", "401", "404", "405", "408", "413", "503", "other")
 OUTCOMES: Final = (*(kind.value for kind in OutcomeClass), "interrupted")
+UNTOLD: Final = tuple(word.value for word in Word if word not in DELIVERED_WORDS)
 GIVEN_UP: Final = ("attempts", "deadline", "rejected", "too_large", "format", "other")
 BREAKER: Final[Mapping[RouteStatus, int]] = {RouteStatus.RUNNING: 0, RouteStatus.OPEN: 1, RouteStatus.PAUSED: 2}
 
@@ -56,6 +58,13 @@ class Metrics:
             self._routes,
             GIVEN_UP,
         )
+        self.untold = _counters(
+            "untold_total",
+            "Alerts that a route's filter took and its receiver was not told of, and why",
+            ("route", "word"),
+            self._routes,
+            UNTOLD,
+        )
         self.delivery_seconds = HistogramTable(
             f"{PREFIX}delivery_seconds", "From the webhook to the receiver's yes", "route", self._routes, _DELIVERY_S
         )
@@ -85,7 +94,7 @@ class Metrics:
         return lines.encode() + generate_latest(self._registry)
 
     def _lines(self, reads: StoreReads | None) -> Iterator[str]:
-        for counters in (self.webhooks, self.alerts, self.attempts, self.deliveries, self.given_up):
+        for counters in (self.webhooks, self.alerts, self.attempts, self.deliveries, self.given_up, self.untold):
             yield from counters.lines()
         yield from self.delivery_seconds.lines()
         yield from gauge_lines(f"{PREFIX}breaker_state", "0 running, 1 open, 2 paused", "route", self._route_status)

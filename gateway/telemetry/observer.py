@@ -10,10 +10,11 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.domain.delivery import Claim, NewAlert, Result, RouteState, RouteStatus, State, Stored
 from gateway.domain.outcome import Outcome
+from gateway.domain.telling import Decision, Word
 from gateway.ports import Clock
 from gateway.telemetry.metrics import ANSWERS, GIVEN_UP, Metrics
 
-Fields: TypeAlias = dict[str, str | int | float]
+Fields: TypeAlias = dict[str, str | int | float | tuple[str, ...]]
 
 _QUIET_S = 1.0
 _IDS_SHOWN = 20
@@ -41,14 +42,26 @@ class TelemetryObserver:
             self._metrics.webhooks.add(source, "held")
             self._log.warning("webhook.held", reason=alert.held[:_SHOWN], **fields)
         else:
-            self._count_new(source, alert, stored.routes)
+            decided = alert.decisions + stored.decided
+            self._count_new(source, alert, stored.routes, decided)
+            if decided and (untold := self._count_untold(decided)):
+                fields["untold"] = untold
             self._log.info("webhook.accepted", severity=alert.severity, routes=stored.routes, **fields)
 
-    def _count_new(self, source: str, alert: NewAlert, routes: Sequence[str]) -> None:
+    def _count_new(self, source: str, alert: NewAlert, routes: Sequence[str], decided: Sequence[Decision]) -> None:
         self._metrics.webhooks.add(source, "accepted")
         self._metrics.alerts.add(source, alert.severity)
+        failed = {decision.route for decision in decided if decision.word is Word.FAILED} if decided else ()
         for route in routes:
-            self._metrics.deliveries.add(route, State.PENDING)
+            self._metrics.deliveries.add(route, State.PARKED if route in failed else State.PENDING)
+
+    def _count_untold(self, decided: Sequence[Decision]) -> tuple[str, ...]:
+        """`soc: unchanged` of each receiver that is not told, at most 20 with a count of the rest."""
+        untold = [decision for decision in decided if not decision.makes_delivery]
+        for decision in untold:
+            self._metrics.untold.add(decision.route, decision.word)
+        said = tuple([f"{decision.route}: {decision.word}" for decision in untold[:_IDS_SHOWN]])
+        return (*said, f"+{len(untold) - _IDS_SHOWN} more") if len(untold) > _IDS_SHOWN else said
 
     def webhook_refused(self, source: str, status: int, reason: str) -> None:
         """At most one line a second for each source and status: whoever is refused can knock as often as they like."""
@@ -69,13 +82,17 @@ class TelemetryObserver:
         if result.state is State.PENDING:
             self._log.warning("delivery.delayed", wait_s=result.delay_us / 1e6, **fields)
             return
-        self._metrics.deliveries.add(claim.route, result.state)
+        deliveries = 1 + len(result.members)
+        self._metrics.deliveries.add(claim.route, result.state, deliveries)
+        if result.state is State.SUPERSEDED:
+            self._log.info("delivery.superseded", **fields)
+            return
         if result.state is State.DELIVERED:
             age_s = (result.record.ended_us - claim.received_us) / 1e6
             self._metrics.delivery_seconds.observe(claim.route, age_s)
             self._log.info("delivery.delivered", age_s=age_s, **fields)
             return
-        self._metrics.given_up.add(claim.route, result.given_up if result.given_up in GIVEN_UP else "other")
+        self._metrics.given_up.add(claim.route, result.given_up if result.given_up in GIVEN_UP else "other", deliveries)
         report = self._log.warning if result.state is State.PARKED else self._log.error
         report("delivery.parked" if result.state is State.PARKED else "delivery.given_up", **fields)
 
@@ -138,4 +155,6 @@ def _attempt_fields(claim: Claim, result: Result, outcome: Outcome) -> Fields:
     }
     if outcome.status is not None:
         fields["status"] = outcome.status
+    if result.members:
+        fields["members"] = tuple([member.delivery_id for member in claim.members[:_IDS_SHOWN]])
     return fields

@@ -55,7 +55,7 @@ def _object(value: Mapping[str, object]) -> dict[str, JSON]:
 
 
 def _time_name(name: str) -> str:
-    return name if name.endswith(("since", "until", "_at")) else f"{name}_at"
+    return name if name == "at" or name.endswith(("since", "until", "_at")) else f"{name}_at"
 
 
 def _scalar(value: object) -> JSON:

@@ -9,6 +9,8 @@ from gateway import samples
 from tests.cli.cli_world import HOOK_TOKEN
 from tests.cli.conftest import Run
 
+HOOK = {"DESTINATION": "webhook", "URL": "http://127.0.0.1:1/"}
+
 
 def test_each_route_is_taken_or_not_with_the_condition_that_decided(run: Run, environment: dict[str, str]) -> None:
     result = run("explain", env=environment)
@@ -105,3 +107,38 @@ def test_without_routes_it_says_so(run: Run, tmp_path: Path) -> None:
     result = run("explain", env={"GATEWAY_ROUTES_DIR": str(tmp_path)})
     assert result.exit_code == 0
     assert "There is no route" in result.stdout
+
+
+def test_relations_and_hours_decide_as_they_would_now(run: Run, environment: dict[str, str]) -> None:
+    keys = {
+        "ALL__STOP": "true", "ALL__ORDER": "1", "CRITICAL__MIN_SEVERITY": "low",
+        "NIGHT__ORDER": "1", "NIGHT__ACTIVE": "2020-01-01..2020-01-02", "NIGHT__FALLBACK": "pager",
+        "PAGER__FALLBACK_ONLY": "true",
+    }  # fmt: skip
+    keys |= {f"{name}__{key}": value for name in ("NIGHT", "PAGER") for key, value in HOOK.items()}
+    env = environment | {f"GATEWAY_ROUTES__{name}": value for name, value in keys.items()}
+    result = run("explain", env=env)
+    assert result.exit_code == 0, result.stderr
+    said = {line.partition(": ")[0]: line.partition(": ")[2] for line in result.stdout.splitlines()}
+    assert said["all"] == "taken: event type is ALERT"
+    assert said["critical"].startswith("not taken, covered: STOP=true of all (ORDER=1): ")
+    assert said["night"].startswith("taken, held: ")
+    assert said["pager"] == "not taken, but in reserve: it gets what night does not deliver"
+    assert run("explain", "--expect", "all,night", env=env).exit_code == 0
+    routes = {route["route"]: route for route in json.loads(run("explain", "--json", env=env).stdout)["routes"]}
+    assert [routes[name]["taken"] for name in ("all", "critical", "night", "pager")] == [True, False, True, False]
+    assert [routes[name]["word"] for name in ("all", "critical", "night")] == [None, "covered", "held"]
+    assert (routes["pager"]["stands_in_for"], bool(routes["pager"]["request"])) == ("night", True)
+
+
+def test_one_line_says_of_which_routes_only_a_running_gateway_knows_more(run: Run, environment: dict[str, str]) -> None:
+    assert "running gateway" not in run("explain", env=environment).stdout
+    env = environment | {"GATEWAY_ROUTES__ALL__NOTIFY": "new,raised"}
+    result = run("explain", "--expect", "all", env=env)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == (
+        "What was told before, and silences, only a running gateway knows (explain --alert ID): "
+        "all: it is told new, raised only (NOTIFY)."
+    )
+    (route, _) = json.loads(run("explain", "--json", env=env).stdout)["routes"]
+    assert route["open_question"] == "it is told new, raised only (NOTIFY)"

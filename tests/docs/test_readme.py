@@ -26,7 +26,7 @@ from gateway.settings.serving import read_settings
 from gateway.telemetry.events import EVENTS
 from gateway.telemetry.metrics import Metrics, StoreReads
 from gateway.web.ops import ops_application
-from gateway.web.query import ALERT_WORDS, DELIVERY_WORDS
+from gateway.web.query import ALERT_WORDS, DELIVERY_WORDS, INCIDENT_WORDS
 from gateway.wiring import SystemClock
 
 ROOT = Path(__file__).parents[2]
@@ -206,7 +206,7 @@ def test_the_api_is_the_one_that_exists() -> None:
 
 
 def test_the_parameters_of_the_api_are_those_that_exist() -> None:
-    for path, words in (("alerts", ALERT_WORDS), ("deliveries", DELIVERY_WORDS)):
+    for path, words in (("alerts", ALERT_WORDS), ("deliveries", DELIVERY_WORDS), ("incidents", INCIDENT_WORDS)):
         (told,) = re.findall(rf"^\| `GET /api/v1/{path}` \|.*`\?([^`]*)` \|$", text(), re.MULTILINE)
         assert {word.removesuffix("=") for word in told.split()} == set(words)
 

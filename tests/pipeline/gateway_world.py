@@ -314,6 +314,7 @@ class World:
             transport=self.receiver,
             clock=self.clock,
             observer=self.journal,
+            revision="r1",
         )
 
     def run_jobs(self) -> None:

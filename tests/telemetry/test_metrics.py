@@ -6,7 +6,8 @@ import tracemalloc
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.domain.delivery import RouteStatus, State
-from gateway.telemetry.metrics import ANSWERS, GIVEN_UP, OUTCOMES, Metrics, StoreReads
+from gateway.domain.telling import Decision, Word
+from gateway.telemetry.metrics import ANSWERS, GIVEN_UP, OUTCOMES, UNTOLD, Metrics, StoreReads
 
 
 def metrics(routes: tuple[str, ...] = ("soc", "mail")) -> Metrics:
@@ -28,11 +29,16 @@ async def test_every_series_of_a_configured_source_and_route_is_there_from_the_s
     for route in ("soc", "mail"):
         expected: set[tuple[str, ...]] = {("attempts_total", route, outcome) for outcome in OUTCOMES}
         expected |= {("given_up_total", route, reason) for reason in GIVEN_UP}
+        expected |= {("untold_total", route, word) for word in UNTOLD}
         expected |= {("deliveries_total", route, state.value) for state in State}
         expected |= {("delivery_seconds_count", route), ("breaker_state", route)}
         assert {series for series in expected if found.get(series) != 0} == set()
     assert {found["webhooks_total", "optix", answer] for answer in ANSWERS} == {0}
     assert found["alerts_total", "optix", "critical"] == 0
+
+
+def test_every_word_that_makes_no_delivery_has_its_series_and_no_other() -> None:
+    assert {Word(word) for word in UNTOLD} == {word for word in Word if not Decision("soc", word).makes_delivery}
 
 
 async def test_counters_count_and_histograms_are_cumulative() -> None:

@@ -12,6 +12,8 @@ import structlog
 from gateway.domain.delivery import (
     AttemptRecord,
     Claim,
+    Member,
+    MemberResult,
     NewAlert,
     Result,
     RouteState,
@@ -20,6 +22,7 @@ from gateway.domain.delivery import (
     Stored,
 )
 from gateway.domain.outcome import Outcome, OutcomeClass
+from gateway.domain.telling import Decision, Word
 from gateway.ports import Observer
 from gateway.telemetry.events import EVENTS
 from gateway.telemetry.logs import configure
@@ -82,6 +85,43 @@ async def test_an_accepted_webhook_is_told_with_its_routes_and_counted_by_severi
     assert await told.count('optix_gateway_deliveries_total{route="soc",state="pending"}') == 1
 
 
+async def test_who_is_not_told_is_named_with_the_word_and_counted(told: Told) -> None:
+    new = NEW._replace(decisions=(Decision("soc", Word.MUTED, "outside ACTIVE"), Decision("late", Word.HELD)))
+    stored = Stored("a-1", routes=("late",), decided=(Decision("soc2", Word.UNCHANGED), Decision("late", Word.TOLD)))
+    told.observer().webhook_accepted("optix", stored, new, 512)
+    (line,) = told.lines()
+    assert line["untold"] == ["soc: muted", "soc2: unchanged"]
+    assert await told.count('optix_gateway_untold_total{route="soc",word="muted"}') == 1
+    assert await told.count('optix_gateway_untold_total{route="unknown",word="unchanged"}') == 1
+
+
+async def test_when_everybody_is_told_nothing_is_said_of_those_who_are_not(told: Told) -> None:
+    observer = told.observer()
+    observer.webhook_accepted("optix", Stored("a-1", routes=("soc",)), NEW, 512)
+    observer.webhook_accepted("optix", Stored("a-2", routes=("soc",), decided=(Decision("soc", Word.TOLD),)), NEW, 512)
+    assert ["untold" in line for line in told.lines()] == [False, False]
+
+
+def test_of_a_great_many_who_are_not_told_the_log_shows_some_with_a_true_count(told: Told) -> None:
+    decided = tuple(Decision(f"r{number}", Word.UNCHANGED) for number in range(1000))
+    told.observer().webhook_accepted("optix", Stored("a-1", decided=decided), NEW, 512)
+    (line,) = told.lines()
+    assert (len(line["untold"]), line["untold"][-1]) == (21, "+980 more")
+
+
+async def test_a_repeat_tells_nobody_anew(told: Told) -> None:
+    stored = Stored("a-1", duplicate=True)
+    told.observer().webhook_accepted("optix", stored, NEW._replace(decisions=(Decision("soc", Word.MUTED),)), 2)
+    assert await told.count('optix_gateway_untold_total{route="soc",word="muted"}') == 0
+
+
+async def test_a_delivery_that_is_parked_from_the_start_counts_as_parked(told: Told) -> None:
+    new = NEW._replace(decisions=(Decision("soc", Word.FAILED, "WHEN has no answer"),))
+    told.observer().webhook_accepted("optix", Stored("a-1", routes=("soc",)), new, 2)
+    assert await told.count('optix_gateway_deliveries_total{route="soc",state="parked"}') == 1
+    assert await told.count('optix_gateway_deliveries_total{route="soc",state="pending"}') == 0
+
+
 async def test_a_repeat_and_a_held_alert_are_told_apart_and_are_no_new_alerts(told: Told) -> None:
     observer = told.observer()
     observer.webhook_accepted("optix", Stored("a-1", duplicate=True, routes=("soc",)), NEW, 2)
@@ -133,6 +173,29 @@ async def test_each_end_of_an_attempt_is_one_line(told: Told, ended: Result, eve
     fields = {"alert": "a-1", "delivery": "a-1.soc", "route": "soc", "source": "optix", "attempt": 2, "status": 503}
     assert line.items() >= {**fields, "event": event, "outcome": kind.value, "reason": "said so", **more}.items()
     assert await told.count(f'optix_gateway_attempts_total{{route="soc",outcome="{kind.value}"}}') == 1
+
+
+@pytest.mark.parametrize("state", [State.DELIVERED, State.DEAD, State.PARKED])
+async def test_deliveries_that_go_in_one_message_are_all_counted_and_their_attempt_once(
+    told: Told, state: State
+) -> None:
+    members = tuple(Member(n, 1, f"a-{n}.soc", f"a-{n}", "optix", b"{}", None) for n in (2, 3))
+    ended = result(state, OutcomeClass.OK)._replace(members=(MemberResult(2, 1), MemberResult(3, 1)))
+    told.observer().attempt_ended(CLAIM._replace(members=members), ended, Outcome(OutcomeClass.OK, ""))
+    assert await told.count(f'optix_gateway_deliveries_total{{route="soc",state="{state}"}}') == 3
+    assert await told.count('optix_gateway_attempts_total{route="soc",outcome="ok"}') == 1
+    given_up = 0 if state is State.DELIVERED else 3
+    assert await told.count('optix_gateway_given_up_total{route="soc",reason="other"}') == given_up
+    (line,) = told.lines()
+    assert line["members"] == ["a-2.soc", "a-3.soc"]
+
+
+async def test_what_closed_before_its_receiver_heard_of_it_is_not_given_up(told: Told) -> None:
+    told.observer().attempt_ended(CLAIM, result(State.SUPERSEDED, OutcomeClass.OK), Outcome(OutcomeClass.OK, ""))
+    (line,) = told.lines()
+    assert (line["event"], line["level"], line["reason"]) == ("delivery.superseded", "info", "said so")
+    assert await told.count('optix_gateway_deliveries_total{route="soc",state="superseded"}') == 1
+    assert await told.count('optix_gateway_given_up_total{route="soc",reason="other"}') == 0
 
 
 async def test_what_was_given_up_is_counted_by_a_fixed_word(told: Told) -> None:

@@ -9,11 +9,30 @@ from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
 from gateway import samples
+from gateway.domain.change import compare
 from gateway.domain.delivery import State
 from gateway.domain.outcome import OutcomeClass
-from gateway.domain.query import AlertRow, AlertSelection, AttemptRow, DeliveryRow, Job, JobKind, Page, Selection
+from gateway.domain.query import (
+    AlertRow,
+    AlertSelection,
+    AttemptRow,
+    ChangeRow,
+    DeliveryRow,
+    IncidentDetail,
+    IncidentRow,
+    IncidentSelection,
+    Job,
+    JobKind,
+    Page,
+    ResourceRow,
+    Selection,
+    ToldRow,
+)
 from gateway.domain.route import Verdict
-from gateway.pipeline.explain import Explanation
+from gateway.domain.severity import Severity
+from gateway.domain.snapshot import OPEN, Snapshot
+from gateway.domain.telling import Decision, Word
+from gateway.pipeline.explain import Account, Explanation
 from gateway.pipeline.operations import AlertDetail, Operations, RouteView
 from gateway.pipeline.trial import TestReport
 from gateway.ports import StoreUnavailable, UnknownCursor
@@ -75,7 +94,31 @@ class FakeOperations(Operations):
         if alert_id not in ("a-1", "a-2"):
             return None
         held = "no payloadData" if alert_id == "a-2" else None
-        return AlertDetail(self._alert(alert_id, held), b"{}", (self._delivery(),), (Verdict("soc", True, "", "yes"),))
+        resource = Snapshot(83, (("bucket", OPEN),))
+        return AlertDetail(
+            self._alert(alert_id, held),
+            b"{}",
+            (self._delivery(),),
+            (Verdict("soc", True, "", "yes"),),
+            (Decision("mail", Word.UNCHANGED, "nothing changed"),),
+            None if held else compare(None, resource),
+            (Account("soc", True, "told", "its filter took it", True, "a-1.soc", "dead"),),
+            "r2",
+        )
+
+    def _incident(self) -> IncidentRow:
+        return IncidentRow("optix-1", "optix", "4441", "9", "AR-251", MOMENT_US, MOMENT_US, MOMENT_US, 1)
+
+    async def incidents(self, selection: IncidentSelection, *, limit: int, cursor: str = "") -> Page:
+        self.asked.append((selection, limit, cursor))
+        return Page(incidents=(self._incident(),), next="a-1~optix-1")
+
+    async def incident(self, key: str) -> IncidentDetail | None:
+        resource = ResourceRow("bucket", OPEN, MOMENT_US, MOMENT_US)
+        change = ChangeRow(MOMENT_US, "a-1", ("grew", "raised"), "1 new of 1 open")
+        told = ToldRow("soc", MOMENT_US, "a-1", "TICKET-7", None, 1, 83, "1 gone")
+        found = IncidentDetail(self._incident(), 83, Severity.HIGH, (resource,), (), (change,), (told,))
+        return found if key == "optix-1" else None
 
     async def deliveries(self, selection: Selection, *, limit: int, cursor: str = "") -> Page:
         self.asked.append((selection, limit, cursor))
@@ -90,7 +133,8 @@ class FakeOperations(Operations):
 
     async def explain(self, body: bytes, source: str) -> Explanation:
         self.asked.append((body, source))
-        return Explanation(None, "not JSON", (Verdict("soc", False, "MIN_SEVERITY", "too low"),))
+        decided = Decision("soc", Word.MUTED, "outside ACTIVE")
+        return Explanation(None, "not JSON", (Verdict("soc", False, "MIN_SEVERITY", "too low"),), decisions=(decided,))
 
     async def replay(self, delivery_ids: Sequence[str], *, by: str = "") -> tuple[str, ...]:
         self.who.append(by)
@@ -231,6 +275,42 @@ async def test_one_alert_comes_with_its_body_deliveries_and_verdicts(url: str, s
     assert content["verdicts"] == [{"route": "soc", "taken": True, "key": "", "reason": "yes"}]
 
 
+async def test_what_was_recorded_of_an_alert_stands_apart_from_todays_view(url: str, session: ClientSession) -> None:
+    _, content = await get(session, f"{url}/api/v1/alerts/a-1")
+    assert (content["revision"], content["running_revision"]) == ("r1", "r2")
+    assert content["decisions"] == [{"route": "mail", "word": "unchanged", "reason": "nothing changed"}]
+    assert content["change"] == {"reasons": ["new"], "words": "new: 1 open"}
+    assert content["accounts"] == [
+        {"route": "soc", "told": True, "word": "told", "reason": "its filter took it", "recorded": True,
+         "delivery": "a-1.soc", "state": "dead"},
+    ]  # fmt: skip
+    assert (await get(session, f"{url}/api/v1/alerts/a-2"))[1]["change"] is None
+
+
+async def test_incidents_are_listed_by_selection_and_page(
+    url: str, session: ClientSession, operations: FakeOperations
+) -> None:
+    asked = "source=optix&environment=4441&rule=AR-251&key=optix-1&open=true&limit=5&cursor=a-9~k"
+    status, content = await get(session, f"{url}/api/v1/incidents?{asked}")
+    assert (status, content["next"], content["incidents"][0]["last_seen_at"]) == (200, "a-1~optix-1", ISO)
+    assert operations.asked == [(IncidentSelection("optix", "4441", "AR-251", "optix-1", open=True), 5, "a-9~k")]
+
+
+async def test_one_incident_comes_with_its_resources_history_and_who_was_told_what(
+    url: str, session: ClientSession
+) -> None:
+    status, content = await get(session, f"{url}/api/v1/incidents/optix-1")
+    assert (status, content["key"], content["severity"], content["open_count"]) == (200, "optix-1", "high", 1)
+    assert content["resources"] == [{"info": "bucket", "state": "open", "first_seen_at": ISO, "last_seen_at": ISO}]
+    assert content["changes"] == [
+        {"at": ISO, "alert": "a-1", "reasons": ["grew", "raised"], "words": "1 new of 1 open"},
+    ]  # fmt: skip
+    assert content["told"] == [
+        {"route": "soc", "told_at": ISO, "alert": "a-1", "reference": "TICKET-7", "asked_at": None, "open_count": 1,
+         "score": 83, "unseen": "1 gone"},
+    ]  # fmt: skip
+
+
 async def test_deliveries_are_listed_and_shown_with_their_attempts(
     url: str, session: ClientSession, operations: FakeOperations
 ) -> None:
@@ -248,6 +328,9 @@ async def test_deliveries_are_listed_and_shown_with_their_attempts(
     [
         ("alerts/a-9", 404, "GET /api/v1/alerts"),
         ("deliveries/a-9.soc", 404, "GET /api/v1/deliveries"),
+        ("incidents/nothing", 404, "GET /api/v1/incidents"),
+        ("incidents?opne=true", 400, "did you mean open?"),
+        ("incidents?open=maybe", 400, "true or false"),
         ("jobs/8", 404, "GET /api/v1/jobs"),
         ("jobs/x", 404, "GET /api/v1/jobs"),
         ("deliveries?statee=dead", 400, "did you mean state?"),
@@ -340,7 +423,9 @@ async def test_a_payload_is_explained_for_the_source_that_is_named(
 ) -> None:
     headers = {"Content-Type": "application/json"}
     async with session.post(f"{url}/api/v1/explain?source=acme", data=SAMPLE, headers=headers) as answer:
-        assert (await answer.json())["verdicts"][0]["key"] == "MIN_SEVERITY"
+        content = await answer.json()
+        assert content["verdicts"][0]["key"] == "MIN_SEVERITY"
+        assert content["decisions"] == [{"route": "soc", "word": "muted", "reason": "outside ACTIVE"}]
     async with session.post(f"{url}/api/v1/explain", data=SAMPLE, headers=headers) as answer:
         assert answer.status == 200
     assert operations.asked == [(SAMPLE, "acme"), (SAMPLE, "optix")]
