@@ -5,10 +5,16 @@ https://docs.discord.com/developers/resources/message#embed-object-embed-limits 
 https://docs.discord.com/developers/topics/rate-limits (headers, retry_after).
 Lengths are code points (https://github.com/discord/discord-api-docs/issues/1315); we count UTF-16 units, which are
 never fewer.
+
+A follow-up is a message of its own that says first what changed. A webhook cannot reply to its own message
+(https://github.com/discord/discord-api-docs/issues/2251), and the link to one needs the server's id, which is never
+answered. Editing it would tell nobody, and fail where somebody deleted it; so what needs nobody's attention comes as
+a silent message instead.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
@@ -16,6 +22,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations._follow_up import FollowUp, follow_up
 from gateway.destinations._http import HookUrl, json_object, post_json, seconds_of, text_of
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import code, discord, fit
@@ -29,7 +36,11 @@ from gateway.domain.url import with_parameter
 from gateway.domain.wording import details, facts, icon, resource_lines, title
 
 _TITLE, _VALUE, _DETAILS, _RESOURCES, _RESOURCE, _URL = 256, 300, 1200, 1800, 300, 2048
+# A follow-up: the channel has read the details already.
+_NEWS, _CHANGES, _DETAILS_AGAIN, _RESOURCES_AGAIN = 250, 1000, 500, 1300
 _SHORT = 40
+_SILENT = 1 << 12
+"""The flag SUPPRESS_NOTIFICATIONS: the message is there, and no device makes a sound for it."""
 _SHRUNK = "*Discord refused the whole message as too large: details and resources are left out.*"
 
 
@@ -45,7 +56,10 @@ class DiscordSettings(DestinationSettings):
 
 
 def format_message(alert: Alert, context: Context, settings: DiscordSettings) -> HttpRequest:
-    payload: dict[str, JSON] = {"embeds": [_embed(alert, context)], "allowed_mentions": {"parse": []}}
+    follows = follow_up(alert, context)
+    payload: dict[str, JSON] = {"embeds": [_embed(alert, context, follows)], "allowed_mentions": {"parse": []}}
+    if alert.is_closed or follows.is_relief:
+        payload["flags"] = _SILENT
     if settings.username:
         payload["username"] = settings.username
     if settings.avatar_url:
@@ -59,7 +73,7 @@ def _address(settings: DiscordSettings) -> str:
     return with_parameter(url, "thread_id", settings.thread_id) if settings.thread_id else url
 
 
-def _embed(alert: Alert, context: Context) -> JSON:
+def _embed(alert: Alert, context: Context, follows: FollowUp) -> JSON:
     embed: dict[str, JSON] = {
         "title": fit(f"{icon(alert)} {title(alert, test=context.test)}", _TITLE, discord),
         "color": level(alert, COLOUR, COLOUR_CLOSED),
@@ -70,7 +84,7 @@ def _embed(alert: Alert, context: Context) -> JSON:
         embed["url"] = link
     if alert.seen_at:
         embed["timestamp"] = alert.seen_at.isoformat()
-    if described := _SHRUNK if context.shrink else _description(alert):
+    if described := _description(alert, follows, shrink=context.shrink):
         embed["description"] = described
     return embed
 
@@ -79,10 +93,21 @@ def _field(label: str, value: str) -> JSON:
     return {"name": label, "value": fit(value, _VALUE, discord), "inline": len(value) <= _SHORT}
 
 
-def _description(alert: Alert) -> str:
-    lines = [code(cut(line, _RESOURCE)) for line in resource_lines(alert)]
-    listed = f"```\n{fit_lines(lines, _RESOURCES)}\n```" if lines else ""
-    return "\n".join(part for part in (fit(details(alert), _DETAILS, discord), listed) if part)
+def _description(alert: Alert, follows: FollowUp, *, shrink: bool) -> str:
+    said = [f"**{label}:** {fit(value, _NEWS, discord)}" for label, value in follows.facts]
+    if shrink:
+        return "\n".join([*said, _SHRUNK])
+    again = bool(said)
+    said.append(_listed(follows.lines, _CHANGES, "diff"))
+    said.append(fit(details(alert), _DETAILS_AGAIN if again else _DETAILS, discord))
+    said.append(_listed(resource_lines(alert), _RESOURCES_AGAIN if again else _RESOURCES))
+    return "\n".join(filter(None, said))
+
+
+def _listed(lines: Sequence[str], limit: int, language: str = "") -> str:
+    """A block of code: in the language `diff` Discord colours what came and what went."""
+    shown = fit_lines([code(cut(line, _RESOURCE)) for line in lines], limit)
+    return f"```{language}\n{shown}\n```" if shown else ""
 
 
 def read(answer: Answer, now: datetime) -> Outcome:
@@ -119,8 +144,9 @@ DESTINATION = Destination(
     can_shrink=True,
     limits={
         "title": "256 characters",
-        "details": "1200 characters",
-        "resources": "1800 characters, then +N more",
+        "details": "1200 characters; 500 in a follow-up",
+        "resources": "1800 characters, then +N more; 1300 in a follow-up",
+        "changes": "1000 characters, then +N more",
         "whole card": "6000 characters (Discord's own limit)",
     },
     example="""\

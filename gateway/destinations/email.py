@@ -12,12 +12,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from gateway.destinations import Context, Destination, DestinationSettings
 from gateway.destinations._mail import (
+    CHANGES_SHOWN,
     DETAILS_LENGTH,
     RESOURCES_SHOWN,
     SHRUNK_DETAILS,
     SHRUNK_RESOURCES,
     SUBJECT_LENGTH,
     compose,
+    message_id,
 )
 from gateway.domain import address
 from gateway.domain.address import Mailbox
@@ -111,10 +113,7 @@ def _format(alert: Alert, context: Context, settings: EmailSettings) -> Mail:
         sender=settings.from_,
         recipients=settings.to,
         prefix=settings.subject_prefix,
-        delivery_id=context.delivery_id,
-        sent_at=context.sent_at,
-        test=context.test,
-        shrink=context.shrink,
+        context=context,
     )
     return Mail(
         host=settings.host,
@@ -137,7 +136,10 @@ def _unsettled(settings: EmailSettings, before: Progress) -> tuple[str, ...]:
 
 
 def _read(answer: Answer, now: datetime, context: Context, settings: EmailSettings) -> Outcome:
-    """Some put off: again, for those only. Some refused for good: told, and a failure only if all were."""
+    """Some put off: again, for those only. Some refused for good: told, and a failure only if all were.
+
+    The reference is the message's own id, which the next one of the incident answers.
+    """
     outcome = judge(answer, now)
     if not isinstance(answer, MailAnswer):
         return outcome
@@ -151,7 +153,10 @@ def _read(answer: Answer, now: datetime, context: Context, settings: EmailSettin
     if put_off:
         reason = f"{_counted(put_off)} put off: {_quoted(put_off)}"
         return Outcome(OutcomeClass.RETRY, reason, answer.refused[next(iter(put_off))][0], progress=str(after))
-    return _settled(answer, after)
+    settled = _settled(answer, after)
+    if settled.kind is not OutcomeClass.OK:
+        return settled
+    return replace(settled, reference=message_id(context, settings.from_))
 
 
 def _settled(answer: MailAnswer, after: Progress) -> Outcome:
@@ -189,6 +194,7 @@ DESTINATION = Destination(
         "subject": f"{SUBJECT_LENGTH} characters",
         "details": f"{DETAILS_LENGTH} characters; {SHRUNK_DETAILS} once the server calls it too large",
         "resources": f"{RESOURCES_SHOWN}, then +N more; {SHRUNK_RESOURCES} once the server calls it too large",
+        "changes": f"{CHANGES_SHOWN}, then +N more; {SHRUNK_RESOURCES} once the server calls it too large",
         "pace": "1 a second, bursts of 10, unless RATE_LIMIT says otherwise",
     },
     example=(

@@ -5,16 +5,19 @@ https://developers.google.com/workspace/chat/limits (32 000 bytes; 60 writes a m
 "additional limits apply to incoming webhooks": the one a second that others name is stated nowhere; we take half),
 https://developers.google.com/workspace/chat/format-messages (the HTML subset of cards),
 https://developers.google.com/workspace/chat/api/reference/rest/v1/spaces.messages (fallbackText).
+A follow-up is a reply in the incident's thread: the key is ours, so nothing of the first message need be remembered.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from pydantic import Field
 
 from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations._follow_up import FollowUp, follow_up
 from gateway.destinations._http import HookUrl, json_object, post_json, text_of
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit, html, unlinked
@@ -28,6 +31,7 @@ from gateway.domain.wording import details, facts, icon, marks, resource_lines, 
 
 _HEADER, _FALLBACK, _SUMMARY, _VALUE, _DETAILS, _URL = 200, 500, 1000, 500, 3000, 2000
 _RESOURCE, _RESOURCES, _LINES = 300, 5000, 50
+_CHANGES, _CHANGE_LINES = 2000, 20
 _SHRUNK = "<i>Google Chat refused the whole message as too large: details and resources are left out.</i>"
 
 
@@ -37,9 +41,10 @@ class GoogleChatSettings(DestinationSettings):
 
 
 def format_message(alert: Alert, context: Context, settings: GoogleChatSettings) -> HttpRequest:
-    card: JSON = {"header": _header(alert, context), "sections": _sections(alert, context)}
+    follows = follow_up(alert, context)
+    card: JSON = {"header": _header(alert, context), "sections": _sections(alert, context, follows)}
     payload: dict[str, JSON] = {
-        "fallbackText": _inert(f"{icon(alert)} {title(alert, test=context.test)}", _FALLBACK),
+        "fallbackText": _fallback(alert, context, follows),
         "cardsV2": [{"cardId": "alert", "card": card}],
     }
     url = settings.url.get_secret_value()
@@ -47,6 +52,12 @@ def format_message(alert: Alert, context: Context, settings: GoogleChatSettings)
         payload["thread"] = {"threadKey": alert.key}
         url = with_parameter(url, "messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD")
     return post_json(url, payload)
+
+
+def _fallback(alert: Alert, context: Context, follows: FollowUp) -> str:
+    """What a phone shows of a card."""
+    parts = (f"{icon(alert)} {title(alert, test=context.test)}", follows.news)
+    return _inert(" · ".join(filter(None, parts)), _FALLBACK)
 
 
 def _inert(text: str, limit: int) -> str:
@@ -65,24 +76,32 @@ def _header(alert: Alert, context: Context) -> JSON:
     return {"title": _inert(" ".join(filter(None, said)), _HEADER), "subtitle": _inert(where, _HEADER)}
 
 
-def _sections(alert: Alert, context: Context) -> list[JSON]:
+def _sections(alert: Alert, context: Context, follows: FollowUp) -> list[JSON]:
     first: list[JSON] = [_paragraph(f"<b>{_html(summary(alert), _SUMMARY)}</b>")]
-    first += [_fact(label, value) for label, value in facts(alert)]
+    first += [_fact(label, value) for label, value in (*follows.facts, *facts(alert))]
     found: list[JSON] = [{"widgets": first}]
     if context.shrink:
         found.append({"widgets": [_paragraph(_SHRUNK)]})
     else:
-        found += _long_sections(alert)
+        found += _long_sections(alert, follows)
     if len(link := console_url(alert)) <= _URL:
         found.append({"widgets": [{"buttonList": {"buttons": [_button("Open in Cloud Optix", link)]}}]})
     return found
 
 
-def _long_sections(alert: Alert) -> list[JSON]:
-    lines = [_html(line, _RESOURCE) for line in resource_lines(alert)]
-    listed = fit_lines(lines, _RESOURCES, utf8_bytes, most=_LINES).replace("\n", "<br>")
-    named = (("Details", _html(details(alert), _DETAILS)), (f"Affected resources ({len(lines)})", listed))
+def _long_sections(alert: Alert, follows: FollowUp) -> list[JSON]:
+    changes, resources = follows.lines, resource_lines(alert)
+    named = (
+        (f"Changes ({len(changes)})", _listed(changes, _CHANGES, _CHANGE_LINES)),
+        ("Details", _html(details(alert), _DETAILS)),
+        (f"Affected resources ({len(resources)})", _listed(resources, _RESOURCES, _LINES)),
+    )
     return [{"header": name, "widgets": [_paragraph(text)]} for name, text in named if text]
+
+
+def _listed(lines: Sequence[str], limit: int, most: int) -> str:
+    shown = fit_lines([_html(line, _RESOURCE) for line in lines], limit, utf8_bytes, most=most)
+    return shown.replace("\n", "<br>")
 
 
 def _fact(label: str, value: str) -> JSON:
@@ -122,6 +141,7 @@ DESTINATION = Destination(
     limits={
         "details": "3000 bytes",
         "resources": "50 lines or 5000 bytes, then +N more",
+        "changes": "20 lines or 2000 bytes, then +N more",
         "whole message": "32 000 bytes (Google Chat's own limit)",
     },
     example="""\

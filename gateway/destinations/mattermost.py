@@ -5,10 +5,12 @@ https://developers.mattermost.com/integrate/reference/message-attachments/ (a ti
 mentions work in text and field values), https://github.com/mattermost/mattermost (400 with the id
 `web.incoming_webhook.invalid.app_error` for a hook that was deleted; 429 with Retry-After where rate limiting is on).
 A post holds 16 383 characters; the server splits long `text` into several posts, but not attachments.
+A hook can neither edit nor reply: a follow-up is a post of its own that says first what changed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
@@ -16,6 +18,7 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations._follow_up import FollowUp, follow_up
 from gateway.destinations._http import HookUrl, json_object, post_json, text_of
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import code, fit, mattermost, unlinked
@@ -29,6 +32,7 @@ from gateway.domain.text import cut, fit_lines
 from gateway.domain.wording import details, facts, first_line, icon, resource_lines, title
 
 _TITLE, _FALLBACK, _VALUE, _DETAILS, _RESOURCES, _RESOURCE, _URL = 400, 500, 400, 3000, 5000, 300, 2000
+_NEWS, _CHANGES = 250, 2000
 _SHORT = 40
 _SHRUNK = "*Mattermost refused the whole message as too large: details and resources are left out.*"
 _DELETED_HOOK = "web.incoming_webhook.invalid.app_error"
@@ -41,33 +45,35 @@ class MattermostSettings(DestinationSettings):
     username: str | None = Field(None, min_length=1, max_length=64, description="name shown instead of the webhook's")
     icon_url: str | None = Field(None, pattern=r"^https?://\S+$", description="picture shown instead of the webhook's")
     priority: Literal["none", "auto", "important", "urgent"] = Field(
-        "none", description="label of the post; auto: critical is urgent, high is important, the rest has none"
+        "none",
+        description="label of the post; auto: critical is urgent, high is important; none for the rest or relief",
     )
     ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
     tls_verify: bool = Field(True, description="false accepts any certificate")
 
 
 def format_message(alert: Alert, context: Context, settings: MattermostSettings) -> HttpRequest:
-    payload: dict[str, JSON] = {"attachments": [_attachment(alert, context)]}
+    follows = follow_up(alert, context)
+    payload: dict[str, JSON] = {"attachments": [_attachment(alert, context, follows)]}
     named = (("channel", settings.channel), ("username", settings.username), ("icon_url", settings.icon_url))
     payload |= {key: value for key, value in named if value}
-    if priority := _priority(alert, settings):
+    if priority := _priority(alert, follows, settings):
         payload["priority"] = {"priority": priority}
     return post_json(settings.url.get_secret_value(), payload, tls=Tls(settings.ca_file, settings.tls_verify))
 
 
-def _priority(alert: Alert, settings: MattermostSettings) -> str:
+def _priority(alert: Alert, follows: FollowUp, settings: MattermostSettings) -> str:
     if settings.priority == "auto":
-        return "" if alert.is_closed else _PRIORITIES.get(alert.severity, "")
+        return "" if alert.is_closed or follows.is_relief else _PRIORITIES.get(alert.severity, "")
     return "" if settings.priority == "none" else settings.priority
 
 
-def _attachment(alert: Alert, context: Context) -> JSON:
+def _attachment(alert: Alert, context: Context, follows: FollowUp) -> JSON:
     attachment: dict[str, JSON] = {
-        "fallback": fit(first_line(alert, test=context.test), _FALLBACK, unlinked),
+        "fallback": fit(first_line(alert, test=context.test, news=follows.news), _FALLBACK, unlinked),
         "color": f"#{level(alert, COLOUR, COLOUR_CLOSED):06X}",
         "title": fit(f"{icon(alert)} {title(alert, test=context.test)}", _TITLE, unlinked),
-        "text": _SHRUNK if context.shrink else _text(alert),
+        "text": _text(alert, follows, shrink=context.shrink),
         "fields": [_field(label, value) for label, value in facts(alert)],
         "footer": "Sophos Cloud Optix",
     }
@@ -83,10 +89,20 @@ def _field(label: str, value: str) -> JSON:
     return {"title": label, "value": fit(value, _VALUE, mattermost), "short": len(value) <= _SHORT}
 
 
-def _text(alert: Alert) -> str:
-    lines = [code(unlinked(cut(line, _RESOURCE))) for line in resource_lines(alert)]
-    listed = f"```\n{fit_lines(lines, _RESOURCES)}\n```" if lines else ""
-    return "\n\n".join(part for part in (fit(details(alert), _DETAILS, mattermost), listed) if part)
+def _text(alert: Alert, follows: FollowUp, *, shrink: bool) -> str:
+    said = [f"**{label}:** {fit(value, _NEWS, mattermost)}" for label, value in follows.facts]
+    if shrink:
+        return "\n\n".join([*said, _SHRUNK])
+    said.append(_listed(follows.lines, _CHANGES, "diff"))
+    said.append(fit(details(alert), _DETAILS, mattermost))
+    said.append(_listed(resource_lines(alert), _RESOURCES))
+    return "\n\n".join(filter(None, said))
+
+
+def _listed(lines: Sequence[str], limit: int, language: str = "") -> str:
+    """A block of code: in the language `diff` what came and what went has its colour."""
+    shown = fit_lines([code(unlinked(cut(line, _RESOURCE))) for line in lines], limit)
+    return f"```{language}\n{shown}\n```" if shown else ""
 
 
 def read(answer: Answer, now: datetime) -> Outcome:
@@ -117,6 +133,7 @@ DESTINATION = Destination(
     limits={
         "details": "3000 characters",
         "resources": "5000 characters, then +N more",
+        "changes": "2000 characters, then +N more",
         "whole message": "16 383 characters (Mattermost's own limit)",
     },
     example="""\

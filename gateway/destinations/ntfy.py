@@ -3,12 +3,18 @@
 Sources: https://docs.ntfy.sh/publish/#publish-as-json, https://docs.ntfy.sh/publish/#limitations (message 4096 bytes,
 longer ones become an attachment; 60 requests at once, then one every 5 s; 250 messages a day on ntfy.sh),
 https://github.com/binwiederhier/ntfy (server/server.go: the JSON body may take twice the message's limit).
+https://docs.ntfy.sh/publish/#updating-deleting-notifications (`sequence_id`, since ntfy 2.16: 1 to 64 letters, figures,
+- and _; an older server takes no notice of it, and shows one more notification).
 Messages are plain text, so nothing needs to be escaped.
+
+A follow-up takes the place of the notification before it, with the priority of its own: one incident is one line on the
+phone. A digest does not: each is of other alerts.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Self
@@ -16,6 +22,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations._follow_up import FollowUp, follow_up
 from gateway.destinations._http import as_json, json_object, post_json, text_of
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Tls
@@ -26,12 +33,15 @@ from gateway.domain.severity import Severity
 from gateway.domain.severity_map import level
 from gateway.domain.text import cut, fit_lines, utf8_bytes
 from gateway.domain.url import is_http
-from gateway.domain.wording import details, facts, resource_lines, title
+from gateway.domain.wording import Fact, details, facts, resource_lines, title
 
 _MESSAGE = 4096
 _TITLE, _VALUE, _DETAILS, _RESOURCE, _URL = 250, 200, 1200, 200, 1000
+# A follow-up: what changed stands in for the details, which were read already.
+_CHANGES, _DETAILS_AGAIN = 700, 300
 _EMPTY = len(as_json({"": ""}))
 _SHRUNK = "(ntfy refused the whole message as too large: details and resources are left out)"
+_QUIET = 2
 _PRIORITIES = {Severity.CRITICAL: 5, Severity.HIGH: 4, Severity.MEDIUM: 3, Severity.LOW: 2, Severity.UNKNOWN: 3}
 _EMOJI = {
     Severity.CRITICAL: "rotating_light",
@@ -63,6 +73,9 @@ class NtfySettings(DestinationSettings):
     token: SecretStr | None = Field(None, description="access token (tk_…)")
     username: str | None = Field(None, min_length=1, description="sign in by name, together with PASSWORD")
     password: SecretStr | None = Field(None, description="goes with USERNAME")
+    replace: bool = Field(
+        True, description="a follow-up takes the place of the notification before it, where ntfy is 2.16 or newer"
+    )
     ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
     tls_verify: bool = Field(True, description="false accepts any certificate")
 
@@ -90,27 +103,36 @@ class NtfySettings(DestinationSettings):
 
 
 def format_message(alert: Alert, context: Context, settings: NtfySettings) -> HttpRequest:
+    follows = follow_up(alert, context)
     payload: dict[str, JSON] = {
         "topic": settings.topic.get_secret_value(),
         "title": cut(title(alert, test=context.test), _TITLE, utf8_bytes),
-        "priority": level(alert, _PRIORITIES, closed=2),
+        "priority": _QUIET if follows.is_relief else level(alert, _PRIORITIES, closed=_QUIET),
         "tags": ["no_bell" if alert.is_closed else _EMOJI[alert.severity]],
     }
     if len(link := console_url(alert)) <= _URL:
         payload["click"] = link
         payload["actions"] = [{"action": "view", "label": "Open in Cloud Optix", "url": link}]
-    payload["message"] = _message(alert, context)
+    if settings.replace and follows.change is not None:
+        payload["sequence_id"] = alert.key
+    payload["message"] = _message(alert, context, follows)
     return post_json(settings.url, payload, settings.credentials(), Tls(settings.ca_file, settings.tls_verify))
 
 
-def _message(alert: Alert, context: Context) -> str:
-    facts_said = "\n".join(f"{label}: {cut(value, _VALUE, _cost)}" for label, value in facts(alert))
+def _message(alert: Alert, context: Context, follows: FollowUp) -> str:
+    changed, said = _facts(follows.facts), _facts(facts(alert))
     if context.shrink:
-        return f"{facts_said}\n\n{_SHRUNK}"
-    text = "\n\n".join(filter(None, (facts_said, cut(details(alert), _DETAILS, _cost))))
+        return "\n\n".join(filter(None, (changed, said, _SHRUNK)))
+    changes = fit_lines([cut(line, _RESOURCE, _cost) for line in follows.lines], _CHANGES, _cost)
+    explained = cut(details(alert), _DETAILS_AGAIN if changed else _DETAILS, _cost)
+    text = "\n\n".join(filter(None, ("\n".join(filter(None, (changed, changes))), said, explained)))
     lines = [f"- {cut(line, _RESOURCE, _cost)}" for line in resource_lines(alert)]
     listed = fit_lines(lines, _MESSAGE - _cost(text) - _cost("\n\n"), _cost)
     return "\n\n".join(filter(None, (text, listed)))
+
+
+def _facts(said: Sequence[Fact]) -> str:
+    return "\n".join(f"{label}: {cut(value, _VALUE, _cost)}" for label, value in said)
 
 
 def _cost(text: str) -> int:
@@ -141,7 +163,8 @@ DESTINATION = Destination(
     can_shrink=True,
     limits={
         "title": "250 bytes",
-        "details": "1200 bytes",
+        "details": "1200 bytes; 300 in a follow-up",
+        "changes": "700 bytes, then +N more",
         "message": "4096 bytes (beyond that ntfy makes an attachment of it); resources fill what is left, then +N more",
     },
     example="""\

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_validator
 
 from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations._follow_up import FollowUp, follow_up
 from gateway.domain import address, cef, rfc5424
 from gateway.domain.alert import Alert
 from gateway.domain.message import SyslogRecord, Tls
@@ -109,13 +110,16 @@ def _header(alert: Alert, at: datetime, settings: SyslogSettings) -> rfc5424.Hea
 def _text(header: rfc5424.Header, alert: Alert, context: Context, settings: SyslogSettings) -> bytes:
     """At most a half of the room goes to structured data, the rest to the text, whose resources give way first."""
     room = settings.byte_limit - utf8_bytes(f"{header}  {rfc5424.BOM}")
-    data = rfc5424.element(f"optix@{settings.enterprise_id}", _params(alert, context), max_bytes=room // 2)
-    return rfc5424.message(header, data, rfc5424.BOM + _said(alert, context, room - utf8_bytes(data)))
+    follows = follow_up(alert, context)
+    data = rfc5424.element(f"optix@{settings.enterprise_id}", _params(alert, context, follows), max_bytes=room // 2)
+    said = _said(alert, first_line(alert, test=context.test, news=follows.news), room - utf8_bytes(data))
+    return rfc5424.message(header, data, rfc5424.BOM + said)
 
 
 def _cef(header: rfc5424.Header, alert: Alert, context: Context, settings: SyslogSettings) -> bytes:
     """No byte order mark and no structured data: collectors look for `CEF:` where the text begins."""
     room = settings.byte_limit - utf8_bytes(f"{header} {rfc5424.NIL} ")
+    follows = follow_up(alert, context)
     line = cef.event(
         alert,
         link=console_url(alert),
@@ -123,11 +127,12 @@ def _cef(header: rfc5424.Header, alert: Alert, context: Context, settings: Syslo
         at=header.at,
         test=context.test,
         max_bytes=room,
+        change=(follows.reasons, follows.news),
     )
     return rfc5424.message(header, rfc5424.NIL, line)
 
 
-def _params(alert: Alert, context: Context) -> Sequence[tuple[str, str]]:
+def _params(alert: Alert, context: Context, follows: FollowUp) -> Sequence[tuple[str, str]]:
     """Most important first. A link that would have to be cut is left out."""
     link = console_url(alert)
     return (
@@ -136,6 +141,7 @@ def _params(alert: Alert, context: Context) -> Sequence[tuple[str, str]]:
         ("environment", alert.environment),
         ("rule", alert.rule),
         ("incident", alert.key),
+        ("change", follows.reasons),
         ("test", "true" if context.test else ""),
         ("resources", str(len(alert.resources))),
         ("open", str(alert.open_count)),
@@ -150,9 +156,9 @@ def _params(alert: Alert, context: Context) -> Sequence[tuple[str, str]]:
     )
 
 
-def _said(alert: Alert, context: Context, room: int) -> str:
+def _said(alert: Alert, line: str, room: int) -> str:
     """One line: what happened and where, then as many resources as fit, with a true count of the others."""
-    line = cut(first_line(alert, test=context.test), room, utf8_bytes)
+    line = cut(line, room, utf8_bytes)
     left = room - utf8_bytes(line) - 2
     resources = fit_list(resource_lines(alert), left, utf8_bytes) if alert.resources and left > 0 else ""
     return f"{line}: {resources}" if resources else line
@@ -166,7 +172,7 @@ DESTINATION = Destination(
     limits={
         "message": "MAX_BYTES: 2048 over udp, 8192 over tcp and tls unless set (RFC 5424, RFC 5425)",
         "structured data": "half of what the header leaves; each value 255 bytes",
-        "CEF fields": "name 512, act 63, externalId 40, msg 1023, cs1 to cs6 4000 characters",
+        "CEF fields": "name 512, act 63, externalId 40, reason, flexString1 and msg 1023, cs1 to cs6 4000 characters",
         "resources": "as many as fit, then +N more",
         "acknowledgement": "none: delivered means that the bytes were written; choose tls or tcp where loss matters",
     },

@@ -11,18 +11,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
+from itertools import product
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from gateway.destinations import Context, Destination, DestinationSettings, FormatFault
+from gateway.destinations._follow_up import follow_up
 from gateway.destinations._http import HookUrl, as_json
 from gateway.domain import cloudevents, standard_webhooks
 from gateway.domain.alert import JSON, Alert
-from gateway.domain.document import document
+from gateway.domain.document import change_document, document
 from gateway.domain.http_header import Headers, read_headers, value_of
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Tls
 from gateway.domain.outcome import Outcome, OutcomeClass, judge, status_line
+from gateway.domain.snapshot import OPEN, Snapshot, encode
 
 JSON_TYPE = "application/json"
 TEST_HEADER = "Optix-Gateway-Test"
@@ -71,7 +74,8 @@ class WebhookSettings(DestinationSettings):
     body: str = Field(
         "",
         repr=False,
-        description="Jinja template over alert, event and delivery; write texts as {{ alert.summary|tojson }}",
+        description="Jinja template over alert, change, news, event and delivery; "
+        "write texts as {{ alert.summary|tojson }}",
     )
     content_type: str = Field("", pattern=r"^([\x21-\x7e]+/[\x20-\x7e]+)?$", description=f"default {JSON_TYPE}")
     signing_secret: Annotated[SecretStr, AfterValidator(_usable_key)] | None = Field(
@@ -153,15 +157,19 @@ def _original(_alert: Alert, context: Context, settings: WebhookSettings) -> Con
     return context.body, settings.typed
 
 
-def _document(alert: Alert, _context: Context, settings: WebhookSettings) -> Content:
-    return as_json(document(alert)), settings.typed
+def _document(alert: Alert, context: Context, settings: WebhookSettings) -> Content:
+    return as_json(_said(alert, context)), settings.typed
+
+
+def _said(alert: Alert, context: Context) -> dict[str, JSON]:
+    return {**document(alert), "change": change_document(follow_up(alert, context).change)}
 
 
 def _cloudevent(alert: Alert, context: Context, settings: WebhookSettings) -> Content:
     attributes = cloudevents.attributes(alert, context.delivery_id, context.sent_at)
     if settings.cloudevents_mode == "binary":
-        return as_json(document(alert)), cloudevents.binary_headers(attributes)
-    return as_json({**attributes, "data": document(alert)}), (("Content-Type", cloudevents.CONTENT_TYPE),)
+        return as_json(_said(alert, context)), cloudevents.binary_headers(attributes)
+    return as_json({**attributes, "data": _said(alert, context)}), (("Content-Type", cloudevents.CONTENT_TYPE),)
 
 
 def _rendered(alert: Alert, context: Context, settings: WebhookSettings) -> Content:
@@ -183,14 +191,23 @@ _CONTENTS: Mapping[str, Callable[[Alert, Context, WebhookSettings], Content]] = 
 
 
 def _variables(alert: Alert, context: Context) -> Mapping[str, JSON]:
-    """What a template may use: our reading of the alert, the event as it was sent, and this delivery."""
+    """What a template may use: our reading of the alert, what changed since the receiver was told (`news`: in one line,
+    "" when it was not), the event as it was sent, and this delivery.
+    """
+    follows = follow_up(alert, context)
     delivery: dict[str, JSON] = {
         "id": context.delivery_id,
         "route": context.route,
         "sent_at": context.sent_at.isoformat().replace("+00:00", "Z"),
         "test": context.test,
     }
-    return {"alert": document(alert), "event": _event(context.body), "delivery": delivery}
+    return {
+        "alert": document(alert),
+        "change": change_document(follows.change),
+        "news": follows.news,
+        "event": _event(context.body),
+        "delivery": delivery,
+    }
 
 
 def _event(body: bytes) -> JSON:
@@ -232,14 +249,17 @@ def _read(answer: Answer, now: datetime, _context: Context, settings: WebhookSet
     return outcome
 
 
+_KNOWN = encode(Snapshot(None, (("a resource of before", OPEN),)))
+
+
 def _verify(settings: WebhookSettings, samples: tuple[tuple[Alert, bytes], ...]) -> None:
-    """A template is rendered against every sample."""
+    """A template is rendered against every sample, as a new incident and as one that the receiver knows."""
     if settings.format != "template":
         return
     moment = datetime.fromisoformat("2026-01-01T00:00:00+00:00")
-    for alert, body in samples:
+    for (alert, body), before in product(samples, (None, _KNOWN)):
         try:
-            _format(alert, Context("sample", "sample", body, moment, test=True), settings)
+            _format(alert, Context("sample", "sample", body, moment, test=True, before=before), settings)
         except FormatFault as fault:
             raise FormatFault(f"BODY with the sample alert {alert.alert_id} ({alert.alert_type}): {fault}") from None
 

@@ -41,13 +41,23 @@ def extension_escaped(text: str) -> str:
     return plain(text).strip().replace("\\", "\\\\").replace("=", "\\=").replace("\n", "\\n").replace("\t", " ")
 
 
-def event(alert: Alert, *, link: str, delivery_id: str, at: datetime, test: bool, max_bytes: int) -> str:
+def event(
+    alert: Alert,
+    *,
+    link: str,
+    delivery_id: str,
+    at: datetime,
+    test: bool,
+    max_bytes: int,
+    change: tuple[str, str] = ("", ""),
+) -> str:
     """The alert as one line of at most that many bytes (300 at least): what identifies it stays, resources go first.
 
-    `at`: when it happened. Every field is cut to its width.
+    `at`: when it happened. `change`: its reasons (`grew,shrank`) and what is new in words; each "" where there is none.
+    Every field is cut to its width.
     """
     line = _header(alert, test=test, room=max_bytes // 3)
-    for field in _fields(alert, link, delivery_id, at):
+    for field in _fields(alert, link, delivery_id, at, change):
         line += _fitted(field, max_bytes - utf8_bytes(line))
     return (line + _resources(alert, max_bytes - utf8_bytes(line))).rstrip()
 
@@ -60,15 +70,18 @@ def _header(alert: Alert, *, test: bool, room: int) -> str:
     return "|".join((*parts, str(level(alert, CEF)), ""))
 
 
-def _fields(alert: Alert, link: str, delivery_id: str, at: datetime) -> Sequence[Field]:
+def _fields(alert: Alert, link: str, delivery_id: str, at: datetime, change: tuple[str, str]) -> Sequence[Field]:
     """Most important first; the ones without a value fall out later."""
     count = len(alert.resources)
+    reasons, news = change
     return (
         Field("rt", str(int(at.timestamp() * 1000)), whole=True),
         Field("externalId", alert.alert_id, EXTERNAL_ID_WIDTH),
         Field("act", _state(alert), ACT_WIDTH),
         Field("cs1", alert.environment, CUSTOM_WIDTH, "Environment"),
         Field("cs5", alert.key, CUSTOM_WIDTH, "Incident"),
+        Field("reason", reasons, whole=True),
+        Field("flexString1", news, label="Changed"),
         Field("cnt", str(count) if count else "", whole=True),
         Field("cat", alert.alert_type),
         Field("request", link, whole=True),

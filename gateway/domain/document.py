@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import UTC
 
 from gateway.domain.alert import JSON, Alert, Resource
+from gateway.domain.change import Change
+from gateway.domain.change_wording import words
 from gateway.domain.optix import console_url
+
+MOST_CHANGED = 500
+"""Entries in each list of a change; `counts` has their true numbers, and the alert itself lists all its resources."""
 
 
 def document(alert: Alert) -> dict[str, JSON]:
@@ -38,6 +43,38 @@ def document(alert: Alert) -> dict[str, JSON]:
         "extra": dict(alert.extra),
         "envelope_extra": dict(alert.envelope_extra),
     }
+
+
+def change_document(change: Change | None) -> dict[str, JSON]:
+    """What the receiver does not know yet. None (a digest: its members say it) has no reasons and changes nothing.
+
+    `words` is the change in one line. `came` are {info, state} and `restated` {info, before, state}; the other lists
+    hold infos. States are in lower case: `open`, `suppressed` or the sender's word. When `new`, everything came. Every
+    key is always there.
+    """
+    if change is None:
+        change = Change((), (), (), (), (), (), None, None, 0, 0, 0, 0)
+    came: list[JSON] = [{"info": info, "state": state} for info, state in change.came[:MOST_CHANGED]]
+    restated: list[JSON] = [
+        {"info": info, "before": before, "state": state} for info, before, state in change.restated[:MOST_CHANGED]
+    ]
+    return {
+        "reasons": [reason.value for reason in change.reasons],
+        "words": words(change) if change.reasons else "",
+        "came": came,
+        "went": list(change.went[:MOST_CHANGED]),
+        "suppressed": list(change.suppressed[:MOST_CHANGED]),
+        "reopened": list(change.reopened[:MOST_CHANGED]),
+        "restated": restated,
+        "counts": {name: len(getattr(change, name)) for name in _LISTS},
+        "score_before": change.score_before,
+        "score_after": change.score_after,
+        "open_before": change.open_before,
+        "open_now": change.open_now,
+    }
+
+
+_LISTS = ("came", "went", "suppressed", "reopened", "restated")
 
 
 def _seen_at(alert: Alert) -> str | None:

@@ -52,11 +52,14 @@ def summary(alert: Alert) -> str:
     return said if is_visible(said) else one_line(f"{alert.alert_type} alert {alert.alert_id}")
 
 
-def first_line(alert: Alert, *, test: bool = False) -> str:
-    """One line that stands alone (syslog, a push message): the title, then what it is about in brackets."""
+def first_line(alert: Alert, *, test: bool = False, news: str = "") -> str:
+    """One line that stands alone (syslog, a push message): the title, then what it is about in brackets, then what is
+    new since the receiver was told before.
+    """
     parts = (alert.provider, alert.environment, alert.rule, counts(alert))
     about = ", ".join(text for text in map(one_line, parts) if text)
-    return f"{title(alert, test=test)} ({about})" if about else title(alert, test=test)
+    said = f"{title(alert, test=test)} ({about})" if about else title(alert, test=test)
+    return f"{said}; {news}" if news else said
 
 
 def state(alert: Alert) -> str:

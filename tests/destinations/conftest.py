@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gateway.domain.alert import JSON, Alert, Resource
 from gateway.domain.optix import incident_key
 from gateway.domain.severity import severity_of
+from gateway.domain.snapshot import encode, snapshot_of
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,6 +76,30 @@ def any_alert(draw: st.DrawFn) -> Alert:
         policy_labels=tuple(draw(st.lists(_short, max_size=30))),
         resources=draw(_lists),
     )
+
+
+def _known(score: float | None, resources: tuple[Resource, ...]) -> bytes:
+    told = Alert("optix", "ALERT", "", "", "", severity_of(score), score=score, resources=resources)
+    return encode(snapshot_of(told))
+
+
+_thousands = _short.map(lambda text: tuple(Resource(f"{n} {text * 20}", "OPEN") for n in range(3000)))
+
+
+@pytest.fixture(scope="session")
+def befores() -> st.SearchStrategy[bytes | None]:
+    """What a receiver was told before (see `Context.before`): anything from nothing to thousands of resources."""
+    return st.one_of(st.none(), st.just(b""), st.builds(_known, _scores, st.one_of(_lists, _thousands)))
+
+
+@pytest.fixture(scope="session")
+def known() -> Callable[..., bytes]:
+    """The state that a receiver was told before: a score, and names of open resources."""
+
+    def make(score: float | None = 80, /, *names: str, state: str = "OPEN") -> bytes:
+        return _known(score, tuple(Resource(name, state) for name in names))
+
+    return make
 
 
 @pytest.fixture(scope="session")

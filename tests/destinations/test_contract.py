@@ -22,8 +22,11 @@ from gateway import samples
 from gateway.destinations import Context, Destination, DestinationSettings, kinds, load
 from gateway.domain import optix
 from gateway.domain.alert import Alert
+from gateway.domain.digest import Member, digest_of
+from gateway.domain.grouping import Grouping
 from gateway.domain.message import HttpAnswer, HttpRequest, Mail, Message, NoAnswer, SyslogRecord
 from gateway.domain.outcome import OutcomeClass as Class
+from gateway.domain.snapshot import OPEN, Snapshot, encode
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -63,8 +66,12 @@ def example_settings(kind: str) -> DestinationSettings:
     return model.model_validate(own)
 
 
-def context(body: bytes = b"{}", *, test: bool = False, shrink: bool = False) -> Context:
-    return Context("dlv-0123456789abcdef", "soc", body, NOW, shrink=shrink, test=test)
+def context(
+    body: bytes = b"{}", *, test: bool = False, shrink: bool = False, before: bytes | None = None, reference: str = ""
+) -> Context:
+    return Context(
+        "dlv-0123456789abcdef", "soc", body, NOW, shrink=shrink, test=test, before=before, reference=reference
+    )
 
 
 def read_sample(name: str) -> Alert:
@@ -76,6 +83,27 @@ def read_sample(name: str) -> Alert:
 def formatted(kind: str, name: str, *, test: bool = False, shrink: bool = False) -> Message:
     destination: Destination[Any] = load(kind)
     said = context(samples.load(name), test=test, shrink=shrink)
+    message: Message = destination.format(read_sample(name), said, example_settings(kind))
+    return message
+
+
+def known(score: int, *names: str) -> bytes:
+    """A state that the receiver was told before."""
+    return encode(Snapshot(score, tuple((name, OPEN) for name in names)))
+
+
+FOLLOW_UPS = {
+    f"{samples.DOCUMENTED}, told before": (samples.DOCUMENTED, known(70, "demo-bucket-0", "demo-bucket-1")),
+    f"{samples.DOCUMENTED}, told before, nothing changed": (samples.DOCUMENTED, b""),
+    "suppressed, told before": ("suppressed", known(80, "demo-bucket-1", "demo-bucket-2")),
+}
+"""Name in the golden file -> the sample, and what the receiver was told of it before."""
+BEFORE = "<dlv-first@example.com>"
+
+
+def followed_up(kind: str, name: str, before: bytes) -> Message:
+    destination: Destination[Any] = load(kind)
+    said = context(samples.load(name), before=before, reference=BEFORE)
     message: Message = destination.format(read_sample(name), said, example_settings(kind))
     return message
 
@@ -105,6 +133,7 @@ def mail_as_golden(content: bytes) -> object:
 
 def check_golden(kind: str, folder: Path, *, update: bool) -> None:
     sent = {name: as_golden(formatted(kind, name)) for name in samples.names()}
+    sent |= {title: as_golden(followed_up(kind, *told)) for title, told in FOLLOW_UPS.items()}
     now = json.dumps(sent, indent=1, ensure_ascii=False) + "\n"
     path = folder / f"{kind}.json"
     if update:
@@ -185,11 +214,11 @@ def check_marks(kind: str) -> None:
     assert "SUPPRESS" in readable(formatted(kind, "suppressed")).upper()
 
 
-def check_wording(kind: str, alert: Alert) -> None:
+def check_wording(kind: str, alert: Alert, before: bytes | None, reference: str) -> None:
     destination: Destination[Any] = load(kind)
     made = example_settings(kind)
     for shrink in (False, True) if destination.can_shrink else (False,):
-        said = context(samples.load(samples.DOCUMENTED), shrink=shrink)
+        said = context(samples.load(samples.DOCUMENTED), shrink=shrink, before=before, reference=reference)
         first, second = (destination.format(alert, said, made) for _ in range(2))
         assert first == second
         assert readable(first)
@@ -230,9 +259,34 @@ def test_tests_are_marked_and_a_closed_alert_says_so(kind: str) -> None:
 @few_examples
 @given(data=st.data())
 def test_no_alert_is_too_odd_to_be_worded_and_wording_is_repeatable(
-    kind: str, alerts: st.SearchStrategy[Alert], data: st.DataObject
+    kind: str,
+    alerts: st.SearchStrategy[Alert],
+    befores: st.SearchStrategy[bytes | None],
+    data: st.DataObject,
 ) -> None:
-    check_wording(kind, data.draw(alerts))
+    reference = data.draw(st.sampled_from(["", "7", BEFORE, "spaces/A/messages/B"]) | st.text(max_size=20))
+    check_wording(kind, data.draw(alerts), data.draw(befores), reference)
+
+
+@every_kind
+def test_a_follow_up_says_what_changed_and_a_new_incident_does_not(kind: str) -> None:
+    news = "1 new of 2 open, 1 gone"
+    for title, told in FOLLOW_UPS.items():
+        said = readable(followed_up(kind, *told))
+        assert (news in said) is (title == f"{samples.DOCUMENTED}, told before")
+    assert news not in readable(formatted(kind, samples.DOCUMENTED))
+
+
+@every_kind
+def test_a_digest_does_not_pass_off_the_change_of_one_member_as_its_own(kind: str) -> None:
+    destination: Destination[Any] = load(kind)
+    members = [Member(read_sample(name), name) for name in (samples.DOCUMENTED, "guardduty")]
+    digest = digest_of(members, Grouping(("source",)), "optix")
+    first, second = (
+        destination.format(digest, context(before=before, reference=reference), example_settings(kind))
+        for before, reference in ((None, ""), (known(10, "some-other-resource"), BEFORE))
+    )
+    assert first == second
 
 
 @every_kind

@@ -21,20 +21,21 @@ from gateway.domain.text import utf16_units
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 HOOK = "https://discord.com/api/webhooks/1/secret%2Ftoken"
 AlertOf = Callable[..., Alert]
+Known = Callable[..., bytes]
 
 
 def settings_with(url: str = HOOK, **more: Any) -> DiscordSettings:
     return DiscordSettings(url=SecretStr(url), **more)
 
 
-def payload(alert: Alert, *, shrink: bool = False, made: DiscordSettings | None = None) -> dict[str, Any]:
-    message = format_message(alert, Context("d", "r", b"", NOW, shrink=shrink), made or settings_with())
+def payload(alert: Alert, *, shrink: bool = False, before: bytes | None = None) -> dict[str, Any]:
+    message = format_message(alert, Context("d", "r", b"", NOW, shrink=shrink, before=before), settings_with())
     loaded: dict[str, Any] = json.loads(message.body)
     return loaded
 
 
-def embed(alert: Alert, *, shrink: bool = False) -> dict[str, Any]:
-    found: dict[str, Any] = payload(alert, shrink=shrink)["embeds"][0]
+def embed(alert: Alert, *, shrink: bool = False, before: bytes | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = payload(alert, shrink=shrink, before=before)["embeds"][0]
     return found
 
 
@@ -51,19 +52,84 @@ def overruns(sent: dict[str, Any]) -> list[str]:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
-def test_no_alert_makes_a_message_that_discord_refuses(alerts: st.SearchStrategy[Alert], data: st.DataObject) -> None:
-    alert = data.draw(alerts)
-    assert overruns(embed(alert)) == []
-    assert overruns(embed(alert, shrink=True)) == []
+def test_no_alert_makes_a_message_that_discord_refuses(
+    alerts: st.SearchStrategy[Alert], befores: st.SearchStrategy[bytes | None], data: st.DataObject
+) -> None:
+    alert, before = data.draw(alerts), data.draw(befores)
+    assert overruns(embed(alert, before=before)) == []
+    assert overruns(embed(alert, before=before, shrink=True)) == []
 
 
-def test_the_worst_alert_of_all_still_fits(alert_of: AlertOf) -> None:
+def test_the_worst_alert_of_all_still_fits(alert_of: AlertOf, known: Known) -> None:
     huge = "`*🪣" * 3000
     alert = alert_of(
         summary=huge, environment=huge, alert_type=huge, provider=huge, rule=huge, details=huge, last_seen=huge,
         policy_labels=(huge,) * 50, resources=(Resource(huge, huge),) * 60, alert_id=huge,
     )  # fmt: skip
     assert overruns(embed(alert)) == []
+    assert overruns(embed(alert, before=known(None, *(f"{n}{huge[:400]}" for n in range(3000))))) == []
+
+
+def test_a_follow_up_says_first_what_changed(alert_of: AlertOf, known: Known) -> None:
+    described = embed(alert_of(details="why"), before=known(80, "bucket-0"))["description"]
+    assert described.splitlines() == [
+        "**Changed:** 1 new of 1 open, 1 gone",
+        *("```diff", "+ bucket-1", "- bucket-0", "```", "why", "```", "bucket-1", "```"),
+    ]
+
+
+def test_the_changes_are_cut_with_a_true_count(alert_of: AlertOf, known: Known) -> None:
+    described = embed(alert_of(), before=known(80, *(f"old-{number:04}" for number in range(3000))))["description"]
+    assert f"+{3001 - 1 - described.count('- old-')} more\n```" in described
+
+
+def test_a_smaller_follow_up_still_says_in_a_line_what_changed(alert_of: AlertOf, known: Known) -> None:
+    described = embed(alert_of(), before=known(70, "bucket-0"), shrink=True)["description"]
+    assert described.startswith("**Changed:** 1 new of 1 open, 1 gone, score 70 -\\> 80 (medium -\\> high)\n*Discord")
+    assert "bucket-0" not in described
+
+
+def test_a_name_in_a_change_cannot_end_the_block_it_stands_in(alert_of: AlertOf, known: Known) -> None:
+    described = embed(alert_of(resources=()), before=known(80, "``` @everyone `"))["description"]
+    assert described.count("`") == 6
+    assert described.endswith("\n```")
+
+
+SUPPRESSED = (Resource("bucket-1", "SUPPRESS"),)
+BOTH = (Resource("bucket-1", "OPEN"), Resource("bucket-2", "OPEN"))
+
+
+@pytest.mark.parametrize(
+    ("before", "resources", "silent"),
+    [
+        (None, BOTH, False),
+        ("bucket-1", BOTH, False),
+        ("bucket-1 bucket-2", BOTH, False),
+        ("bucket-0 bucket-1 bucket-2", BOTH, True),
+        ("bucket-0 bucket-1", BOTH, False),
+        ("bucket-1", SUPPRESSED, True),
+        (None, SUPPRESSED, True),
+    ],
+)
+def test_what_needs_nobodys_attention_makes_no_sound(
+    alert_of: AlertOf,
+    known: Known,
+    before: str | None,
+    resources: tuple[Resource, ...],
+    silent: bool,  # noqa: FBT001
+) -> None:
+    sent = payload(alert_of(resources=resources), before=None if before is None else known(80, *before.split()))
+    assert sent.get("flags") == (4096 if silent else None)
+
+
+@pytest.mark.parametrize(("score", "silent"), [(90, True), (70, False)])
+def test_a_lower_score_makes_no_sound_and_a_higher_one_does(
+    alert_of: AlertOf,
+    known: Known,
+    score: int,
+    silent: bool,  # noqa: FBT001
+) -> None:
+    assert ("flags" in payload(alert_of(), before=known(score, "bucket-1"))) is silent
 
 
 @pytest.mark.parametrize(("length", "whole"), [(256, True), (257, False)])

@@ -23,9 +23,9 @@ from gateway.domain.alert import Alert, Resource
 from gateway.domain.message import Mail, MailAnswer, NoAnswer, Tls
 from gateway.domain.outcome import Outcome
 from gateway.domain.outcome import OutcomeClass as Class
-from gateway.domain.severity import Severity
+from gateway.domain.severity import Severity, severity_of
 from gateway.domain.text import one_line
-from gateway.domain.wording import title
+from gateway.domain.wording import summary as headline
 
 KIND = load("email")
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -51,8 +51,10 @@ def sample(name: str) -> Alert:
     return alert
 
 
-def context(*, test: bool = False, shrink: bool = False, progress: str = "") -> Context:
-    return Context(DELIVERY, "soc", b"{}", NOW, test=test, shrink=shrink, progress=progress)
+def context(
+    *, test: bool = False, shrink: bool = False, progress: str = "", before: bytes | None = None, reference: str = ""
+) -> Context:
+    return Context(DELIVERY, "soc", b"{}", NOW, shrink, test, progress, reference, before)
 
 
 def sent(alert: Alert, said: Context | None = None, keys: EmailSettings | None = None) -> Mail:
@@ -99,7 +101,7 @@ def tags_of(markup: str) -> Tags:
 
 def test_the_documented_alert_reads_well_in_both_parts() -> None:
     message = parsed(sent(sample(samples.DOCUMENTED)))
-    assert message["Subject"] == "High: Ensure S3 buckets do not allow public read/list permission"
+    assert message["Subject"] == "[High] Ensure S3 buckets do not allow public read/list permission"
     assert message["From"] == "Optix <alerts@example.com>"
     assert message["To"] == f"{ANN}, {BOB}, {CAT}"
     assert message["Date"].datetime == NOW
@@ -118,18 +120,76 @@ def test_messages_of_one_incident_are_one_thread() -> None:
     assert first["References"] == second["References"] == first["In-Reply-To"] == f"<{key}@example.com>"
 
 
+def test_a_follow_up_answers_the_message_before_it() -> None:
+    message = parsed(sent(sample(samples.DOCUMENTED), context(before=b"", reference="<dlv-first@example.com>")))
+    assert message["In-Reply-To"] == "<dlv-first@example.com>"
+    assert message["References"] == f"<{sample(samples.DOCUMENTED).key}@example.com> <dlv-first@example.com>"
+
+
+@pytest.mark.parametrize(
+    "reference", ["7", "spaces/A/messages/B", f"<{DELIVERY}@example.com>", "<a@b>\r\nBcc: eve@x", "<a b@c>", "<é@x>"]
+)
+def test_what_is_not_the_id_of_a_mail_before_is_not_answered(reference: str) -> None:
+    alert = sample(samples.DOCUMENTED)
+    assert sent(alert, context(before=b"", reference=reference)) == sent(alert, context(before=b""))
+
+
+def test_the_id_of_a_mail_that_was_taken_is_kept_for_the_next_one() -> None:
+    answer = MailAnswer(250, "ok", accepted=(ANN, BOB, CAT))
+    assert KIND.outcome_of(answer, NOW, context(), made()).reference == f"<{DELIVERY}@example.com>"
+    assert KIND.outcome_of(MailAnswer(550, "no"), NOW, context(), made()).reference == ""
+    assert KIND.outcome_of(NoAnswer("connection refused"), NOW, context(), made()).reference == ""
+
+
+@pytest.mark.parametrize(("score", "states"), [(80, "OPEN OPEN"), (95, "OPEN"), (20, "SUPPRESS"), (None, "")])
+def test_the_subject_is_the_same_over_a_thread_but_for_brackets(
+    score: int | None, states: str, alert_of: Callable[..., Alert]
+) -> None:
+    resources = tuple(Resource(f"b-{at}", state) for at, state in enumerate(states.split()))
+    alert = alert_of(severity=severity_of(score), score=score, resources=resources)
+    subject = parsed(sent(alert, context(before=b"", test=True), made(subject_prefix="[Optix]")))["Subject"]
+    assert re.sub(r"\[[^\[\]]*\] *", "", subject) == "A bucket is public"
+
+
+def test_a_follow_up_says_first_what_changed_in_both_parts(known: Callable[..., bytes]) -> None:
+    said = context(before=known(70, "demo-bucket-1", "<b>&amp;"))
+    message = parsed(sent(sample(samples.DOCUMENTED), said))
+    changed = "Changed: 1 new of 2 open, 1 gone, score 70 -> 80 (medium -> high)\n+ demo-bucket-2\n- <b>&amp;\n"
+    for text in (part(message, "plain"), tags_of(part(message, "html")).text):
+        _, found, rest = text.replace("\r\n", "\n").partition(changed)
+        assert found
+        assert "Severity" in rest
+
+
+@pytest.mark.parametrize(("shrink", "shown"), [(False, 100), (True, 20)])
+def test_changes_are_cut_with_a_true_count(
+    shrink: bool,  # noqa: FBT001
+    shown: int,
+    known: Callable[..., bytes],
+) -> None:
+    said = context(before=known(80, *(f"old-{number:04}" for number in range(3000))), shrink=shrink)
+    text = part(parsed(sent(sample(samples.DOCUMENTED), said)), "plain").replace("\r\n", "\n")
+    assert text.count("\n- old-") == shown - 2  # two came
+    assert f"\n+{3002 - shown} more\n" in text
+
+
 def test_the_ids_survive_a_long_domain() -> None:
     domain = ".".join(["a" * 60] * 4)
-    message = sent(sample(samples.DOCUMENTED), keys=made(**{"from": f"alerts@{domain}"}))
-    assert f"\r\nReferences: <{sample(samples.DOCUMENTED).key}@{domain}>\r\n".encode() in message.content
+    before = f"<dlv-first@{domain}>"
+    message = sent(sample(samples.DOCUMENTED), context(reference=before), made(**{"from": f"alerts@{domain}"}))
+    key = sample(samples.DOCUMENTED).key
+    assert f"\r\nReferences: <{key}@{domain}>\r\n {before}\r\n".encode() in message.content
+    assert f"\r\nIn-Reply-To: {before}\r\n".encode() in message.content
     assert f"\r\nMessage-ID: <{DELIVERY}@{domain}>\r\n".encode() in message.content
 
 
 @odd_alerts
 @given(data=st.data())
-def test_any_alert_is_one_mail_and_nothing_else(alerts: st.SearchStrategy[Alert], data: st.DataObject) -> None:
-    alert = data.draw(alerts)
-    mail = sent(alert)
+def test_any_alert_is_one_mail_and_nothing_else(
+    alerts: st.SearchStrategy[Alert], befores: st.SearchStrategy[bytes | None], data: st.DataObject
+) -> None:
+    alert, before, reference = data.draw(alerts), data.draw(befores), data.draw(st.text(max_size=30))
+    mail = sent(alert, context(before=before, reference=reference))
     message = parsed(mail)
     assert {name.lower() for name in message} == HEADERS
     assert len(message.keys()) == len(HEADERS)
@@ -148,9 +208,11 @@ def test_any_alert_is_one_mail_and_nothing_else(alerts: st.SearchStrategy[Alert]
 
 @odd_alerts
 @given(data=st.data())
-def test_no_text_becomes_markup_or_loads_anything(alerts: st.SearchStrategy[Alert], data: st.DataObject) -> None:
-    alert = data.draw(alerts)
-    found = tags_of(part(parsed(sent(alert)), "html"))
+def test_no_text_becomes_markup_or_loads_anything(
+    alerts: st.SearchStrategy[Alert], befores: st.SearchStrategy[bytes | None], data: st.DataObject
+) -> None:
+    alert, before = data.draw(alerts), data.draw(befores)
+    found = tags_of(part(parsed(sent(alert, context(before=before))), "html"))
     assert found.names <= {"html", "body", "h2", "table", "tr", "th", "td", "p", "ul", "li", "a"}
     assert found.links == [optix.console_url(alert)]
 
@@ -165,7 +227,7 @@ def test_no_text_becomes_markup_or_loads_anything(alerts: st.SearchStrategy[Aler
 def test_a_subject_comes_back_as_one_line_cut_to_its_length(summary: str) -> None:
     alert = Alert("optix", "ALERT", "444", "A-1", "optix-" + "0" * 32, Severity.HIGH, summary=summary, alert_type="T")
     subject = " ".join(str(parsed(sent(alert))["Subject"]).split())
-    whole = title(alert)
+    whole = f"[High] {headline(alert)}"
     if len(whole) <= 150:
         assert subject == whole
     assert len(subject) <= 150
@@ -174,13 +236,13 @@ def test_a_subject_comes_back_as_one_line_cut_to_its_length(summary: str) -> Non
 
 @pytest.mark.parametrize("length", [143, 144])
 def test_a_subject_may_have_150_characters_and_no_more(length: int, alert_of: Callable[..., Alert]) -> None:
-    subject = parsed(sent(alert_of(summary="x" * (length + 1))))["Subject"]
-    assert subject == ("High: " + "x" * 144 if length == 143 else "High: " + "x" * 143 + "…")
+    subject = parsed(sent(alert_of(summary="x" * length)))["Subject"]
+    assert subject == ("[High] " + "x" * 143 if length == 143 else "[High] " + "x" * 142 + "…")
 
 
 def test_a_prefix_and_a_test_mark_stand_first() -> None:
     message = parsed(sent(sample(samples.DOCUMENTED), context(test=True), made(subject_prefix="[Optix]")))
-    assert str(message["Subject"]).startswith("[Optix] [TEST] High: Ensure")
+    assert str(message["Subject"]).startswith("[Optix] [TEST] [High] Ensure")
     assert message["Optix-Gateway-Test"] == "true"
 
 

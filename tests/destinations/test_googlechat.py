@@ -20,20 +20,21 @@ NOW = datetime(2026, 5, 4, tzinfo=UTC)
 HOOK = "https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=t%3D"
 MOST_BYTES = 32_000
 AlertOf = Callable[..., Alert]
+Known = Callable[..., bytes]
 
 
-def sent(alert: Alert, *, shrink: bool = False, threads: bool = True) -> HttpRequest:
+def sent(alert: Alert, *, shrink: bool = False, threads: bool = True, before: bytes | None = None) -> HttpRequest:
     made = GoogleChatSettings(url=SecretStr(HOOK), threads=threads)
-    return format_message(alert, Context("d", "r", b"", NOW, shrink=shrink), made)
+    return format_message(alert, Context("d", "r", b"", NOW, shrink=shrink, before=before), made)
 
 
-def payload(alert: Alert, *, shrink: bool = False) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(sent(alert, shrink=shrink).body)
+def payload(alert: Alert, *, shrink: bool = False, before: bytes | None = None) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(sent(alert, shrink=shrink, before=before).body)
     return loaded
 
 
-def card(alert: Alert, *, shrink: bool = False) -> dict[str, Any]:
-    found: dict[str, Any] = payload(alert, shrink=shrink)["cardsV2"][0]["card"]
+def card(alert: Alert, *, shrink: bool = False, before: bytes | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = payload(alert, shrink=shrink, before=before)["cardsV2"][0]["card"]
     return found
 
 
@@ -46,21 +47,40 @@ def texts(made: dict[str, Any]) -> list[str]:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
-def test_no_alert_makes_a_message_over_32000_bytes(alerts: st.SearchStrategy[Alert], data: st.DataObject) -> None:
-    alert = data.draw(alerts)
+def test_no_alert_makes_a_message_over_32000_bytes(
+    alerts: st.SearchStrategy[Alert], befores: st.SearchStrategy[bytes | None], data: st.DataObject
+) -> None:
+    alert, before = data.draw(alerts), data.draw(befores)
     for shrink in (False, True):
-        assert len(sent(alert, shrink=shrink).body) <= MOST_BYTES
-        assert all(text.strip() for text in texts(card(alert, shrink=shrink)))
+        assert len(sent(alert, shrink=shrink, before=before).body) <= MOST_BYTES
+        assert all(text.strip() for text in texts(card(alert, shrink=shrink, before=before)))
 
 
 @pytest.mark.parametrize("sign", ["x", "🪣", '"', "<", "\\", "\n"])
-def test_the_worst_alert_of_all_still_fits(alert_of: AlertOf, sign: str) -> None:
+def test_the_worst_alert_of_all_still_fits(alert_of: AlertOf, known: Known, sign: str) -> None:
     huge = sign * 3000
     alert = alert_of(
         summary=huge, environment=huge, alert_type=huge, provider=huge, rule=huge, details=huge, last_seen=huge,
         policy_labels=(huge,) * 50, resources=(Resource(huge, huge),) * 60, alert_id=huge,
     )  # fmt: skip
-    assert len(sent(alert).body) <= MOST_BYTES
+    before = known(None, *(f"{n}{huge[:400]}" for n in range(2000)))
+    assert len(sent(alert, before=before).body) <= MOST_BYTES
+
+
+def test_a_follow_up_says_first_what_changed(alert_of: AlertOf, known: Known) -> None:
+    before = known(80, "bucket-0", "<b>")
+    made = card(alert_of(), before=before)
+    assert texts(made)[:2] == ["<b>A bucket is public</b>", "1 new of 1 open, 2 gone"]
+    assert made["sections"][0]["widgets"][1]["decoratedText"]["topLabel"] == "Changed"
+    assert made["sections"][1]["header"] == "Changes (3)"
+    assert made["sections"][1]["widgets"][0]["textParagraph"]["text"] == "+ bucket-1<br>- &lt;b&gt;<br>- bucket-0"
+    assert payload(alert_of(), before=before)["fallbackText"].endswith("public · 1 new of 1 open, 2 gone")
+
+
+def test_the_changes_are_cut_with_a_true_count(alert_of: AlertOf, known: Known) -> None:
+    made = card(alert_of(), before=known(80, *(f"old-{number:04}" for number in range(3000))))
+    text = made["sections"][1]["widgets"][0]["textParagraph"]["text"]
+    assert text.endswith(f"<br>+{3000 - text.count('- old-')} more")
 
 
 def test_what_concerns_one_alert_comes_in_one_thread(alert_of: AlertOf) -> None:

@@ -22,18 +22,19 @@ from gateway.domain.text import utf16_units
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 MOST_CHARACTERS = 16_383
 AlertOf = Callable[..., Alert]
+Known = Callable[..., bytes]
 
 
-def sent(alert: Alert, *, shrink: bool = False, **more: Any) -> dict[str, Any]:
+def sent(alert: Alert, *, shrink: bool = False, before: bytes | None = None, **more: Any) -> dict[str, Any]:
     made = MattermostSettings(url=SecretStr("https://chat.example/hooks/abc"), **more)
-    message = format_message(alert, Context("d", "r", b"", NOW, shrink=shrink), made)
+    message = format_message(alert, Context("d", "r", b"", NOW, shrink=shrink, before=before), made)
     assert message.url == "https://chat.example/hooks/abc"
     loaded: dict[str, Any] = json.loads(message.body)
     return loaded
 
 
-def attachment(alert: Alert, *, shrink: bool = False) -> dict[str, Any]:
-    found: dict[str, Any] = sent(alert, shrink=shrink)["attachments"][0]
+def attachment(alert: Alert, *, shrink: bool = False, before: bytes | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = sent(alert, shrink=shrink, before=before)["attachments"][0]
     return found
 
 
@@ -45,20 +46,47 @@ def characters(made: dict[str, Any]) -> int:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
-def test_no_alert_makes_a_message_over_16383_characters(alerts: st.SearchStrategy[Alert], data: st.DataObject) -> None:
-    alert = data.draw(alerts)
-    assert characters(attachment(alert)) <= MOST_CHARACTERS
-    assert characters(attachment(alert, shrink=True)) <= MOST_CHARACTERS
+def test_no_alert_makes_a_message_over_16383_characters(
+    alerts: st.SearchStrategy[Alert], befores: st.SearchStrategy[bytes | None], data: st.DataObject
+) -> None:
+    alert, before = data.draw(alerts), data.draw(befores)
+    assert characters(attachment(alert, before=before)) <= MOST_CHARACTERS
+    assert characters(attachment(alert, before=before, shrink=True)) <= MOST_CHARACTERS
 
 
 @pytest.mark.parametrize("sign", ["x", "🪣", "@", "[", "\n- "])
-def test_the_worst_alert_of_all_still_fits(alert_of: AlertOf, sign: str) -> None:
+def test_the_worst_alert_of_all_still_fits(alert_of: AlertOf, known: Known, sign: str) -> None:
     huge = sign * 3000
     alert = alert_of(
         summary=huge, environment=huge, alert_type=huge, provider=huge, rule=huge, details=huge, last_seen=huge,
         policy_labels=(huge,) * 50, resources=(Resource(huge, huge),) * 60, alert_id=huge,
     )  # fmt: skip
-    assert characters(attachment(alert)) <= MOST_CHARACTERS
+    before = known(None, *(f"{n}{huge[:400]}" for n in range(2000)))
+    assert characters(attachment(alert, before=before)) <= MOST_CHARACTERS
+
+
+def test_a_follow_up_says_first_what_changed(alert_of: AlertOf, known: Known) -> None:
+    made = attachment(alert_of(details="why"), before=known(80, "bucket-0"))
+    assert made["text"].split("\n\n") == [
+        "**Changed:** 1 new of 1 open, 1 gone",
+        "```diff\n+ bucket-1\n- bucket-0\n```",
+        "why",
+        "```\nbucket-1\n```",
+    ]
+    assert made["fallback"].endswith("1 open); 1 new of 1 open, 1 gone")
+
+
+def test_the_changes_are_cut_with_a_true_count(alert_of: AlertOf, known: Known) -> None:
+    text = attachment(alert_of(), before=known(80, *(f"old-{number:04}" for number in range(3000))))["text"]
+    assert f"+{3000 - text.count('- old-')} more\n```" in text
+
+
+def test_a_name_in_a_change_mentions_nobody_and_cannot_end_the_block_it_stands_in(
+    alert_of: AlertOf, known: Known
+) -> None:
+    text = attachment(alert_of(resources=()), before=known(80, "``` <!channel> `"))["text"]
+    assert text.count("`") == 6
+    assert "<!" not in text
 
 
 @pytest.mark.parametrize(
@@ -114,6 +142,13 @@ def test_the_priority_label_follows_the_setting(
 ) -> None:
     payload = sent(alert_of(severity=severity), priority=choice)
     assert payload.get("priority", {}).get("priority") == label
+
+
+def test_relief_has_no_label_unless_every_post_has_one(alert_of: AlertOf, known: Known) -> None:
+    alert, before = alert_of(severity=Severity.CRITICAL), known(80, "bucket-0", "bucket-1")
+    assert "priority" not in sent(alert, before=before, priority="auto")
+    assert sent(alert, before=before, priority="urgent")["priority"] == {"priority": "urgent"}
+    assert sent(alert, before=known(80, "bucket-0"), priority="auto")["priority"] == {"priority": "urgent"}
 
 
 def test_channel_name_and_picture_are_sent_when_set(alert_of: AlertOf) -> None:

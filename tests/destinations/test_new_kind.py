@@ -32,8 +32,8 @@ class TrialSettings(DestinationSettings):
 
 def format_message(alert, context, settings):
     headers = (("X-Key", settings.api_key.get_secret_value()),) if settings.api_key else ()
-    body = title(alert, test=context.test).encode()
-    return HttpRequest(settings.url.get_secret_value(), body, headers=headers)
+    body = f"{title(alert, test=context.test)} {context.news(alert)}"
+    return HttpRequest(settings.url.get_secret_value(), body.encode(), headers=headers)
 
 
 DESTINATION = Destination(

@@ -21,15 +21,16 @@ from gateway.domain.text import utf8_bytes
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 AlertOf = Callable[..., Alert]
+Known = Callable[..., bytes]
 
 
-def sent(alert: Alert, *, shrink: bool = False, **more: Any) -> HttpRequest:
+def sent(alert: Alert, *, shrink: bool = False, before: bytes | None = None, **more: Any) -> HttpRequest:
     made = NtfySettings(topic=SecretStr("optix"), **more)
-    return format_message(alert, Context("d", "r", b"", NOW, shrink=shrink), made)
+    return format_message(alert, Context("d", "r", b"", NOW, shrink=shrink, before=before), made)
 
 
-def payload(alert: Alert, *, shrink: bool = False) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(sent(alert, shrink=shrink).body)
+def payload(alert: Alert, *, shrink: bool = False, before: bytes | None = None) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(sent(alert, shrink=shrink, before=before).body)
     return loaded
 
 
@@ -41,20 +42,52 @@ def overruns(message: HttpRequest) -> list[str]:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
-def test_no_alert_becomes_an_attachment(alerts: st.SearchStrategy[Alert], data: st.DataObject) -> None:
-    alert = data.draw(alerts)
-    assert overruns(sent(alert)) == []
-    assert overruns(sent(alert, shrink=True)) == []
+def test_no_alert_becomes_an_attachment(
+    alerts: st.SearchStrategy[Alert], befores: st.SearchStrategy[bytes | None], data: st.DataObject
+) -> None:
+    alert, before = data.draw(alerts), data.draw(befores)
+    assert overruns(sent(alert, before=before)) == []
+    assert overruns(sent(alert, before=before, shrink=True)) == []
 
 
 @pytest.mark.parametrize("sign", ["x", "🪣", '"', "\\", "\n"])
-def test_the_worst_alert_of_all_still_fits(alert_of: AlertOf, sign: str) -> None:
+def test_the_worst_alert_of_all_still_fits(alert_of: AlertOf, known: Known, sign: str) -> None:
     huge = sign * 3000
     alert = alert_of(
         summary=huge, environment=huge, alert_type=huge, provider=huge, rule=huge, details=huge, last_seen=huge,
         policy_labels=(huge,) * 50, resources=(Resource(huge, huge),) * 60, alert_id=huge,
     )  # fmt: skip
-    assert overruns(sent(alert)) == []
+    before = known(None, *(f"{n}{huge[:400]}" for n in range(2000)))
+    assert overruns(sent(alert, before=before)) == []
+
+
+def test_a_follow_up_says_first_what_changed(alert_of: AlertOf, known: Known) -> None:
+    message = payload(alert_of(), before=known(70, "bucket-0"))["message"]
+    assert message.startswith(
+        "Changed: 1 new of 1 open, 1 gone, score 70 -> 80 (medium -> high)\n+ bucket-1\n- bucket-0\n\nSeverity: High"
+    )
+    assert message.endswith("\n\n- bucket-1")
+
+
+def test_the_changes_are_cut_with_a_true_count_and_leave_room_for_the_resources(
+    alert_of: AlertOf, known: Known
+) -> None:
+    before = known(80, *(f"old-{number:04}" for number in range(3000)))
+    message = payload(alert_of(details="why " * 900), before=before)["message"]
+    assert f"+{3000 - message.count('- old-')} more\n\n" in message
+    assert message.endswith("- bucket-1")
+
+
+def test_a_follow_up_takes_the_place_of_the_notification_before(alert_of: AlertOf, known: Known) -> None:
+    first, second = payload(alert_of()), payload(alert_of(), before=known(70, "bucket-0"))
+    assert first["sequence_id"] == second["sequence_id"] == alert_of().key
+    assert "sequence_id" not in json.loads(sent(alert_of(), replace=False).body)
+
+
+@pytest.mark.parametrize(("before", "priority"), [(("a", "bucket-1"), 2), (("bucket-1",), 5), (("a",), 5)])
+def test_relief_is_quiet(alert_of: AlertOf, known: Known, before: tuple[str, ...], priority: int) -> None:
+    alert = alert_of(severity=Severity.CRITICAL)
+    assert payload(alert, before=known(80, *before))["priority"] == priority
 
 
 def test_resources_fill_what_is_left_and_the_rest_is_counted(alert_of: AlertOf) -> None:

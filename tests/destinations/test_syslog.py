@@ -115,18 +115,22 @@ def sample(name: str) -> Alert:
     return alert
 
 
-def sent(alert: Alert, *, test: bool = False, keys: SyslogSettings | None = None) -> SyslogRecord:
-    message = KIND.format(alert, Context(DELIVERY, "soc", b"{}", NOW, test=test), keys or made())
+def sent(
+    alert: Alert, *, test: bool = False, keys: SyslogSettings | None = None, before: bytes | None = None
+) -> SyslogRecord:
+    message = KIND.format(alert, Context(DELIVERY, "soc", b"{}", NOW, test=test, before=before), keys or made())
     assert isinstance(message, SyslogRecord)
     return message
 
 
-def read(alert: Alert, *, test: bool = False, **keys: str) -> Parsed:
-    return parse_5424(sent(alert, test=test, keys=made(**keys)).data)
+def read(alert: Alert, *, test: bool = False, before: bytes | None = None, **keys: str) -> Parsed:
+    return parse_5424(sent(alert, test=test, keys=made(**keys), before=before).data)
 
 
-def read_cef(alert: Alert, *, test: bool = False, **keys: str) -> tuple[list[str], dict[str, str]]:
-    return parse_cef(read(alert, test=test, format="cef", **keys).text)
+def read_cef(
+    alert: Alert, *, test: bool = False, before: bytes | None = None, **keys: str
+) -> tuple[list[str], dict[str, str]]:
+    return parse_cef(read(alert, test=test, before=before, format="cef", **keys).text)
 
 
 def test_the_documented_alert_is_read_back_whole() -> None:
@@ -155,6 +159,24 @@ def test_the_documented_alert_is_read_back_from_cef() -> None:
     assert (extension["cn1Label"], extension["cn1"]) == ("Score", "80")
 
 
+def test_a_follow_up_says_why_for_programs_and_for_people(known: Callable[..., bytes]) -> None:
+    alert, before = sample(samples.DOCUMENTED), known(70, "demo-bucket-0", "demo-bucket-1")
+    news = "1 new of 2 open, 1 gone, score 70 -> 80 (medium -> high)"
+    found = read(alert, before=before)
+    assert found.params["change"] == "grew,shrank,raised"
+    assert f"(AWS, 44412345678075, AR-251, 2 open); {news}: demo-bucket-1, demo-bucket-2" in found.text
+    extension = read_cef(alert, before=before)[1]
+    assert (extension["reason"], extension["act"]) == ("grew,shrank,raised", "OPEN")
+    assert (extension["flexString1Label"], extension["flexString1"]) == ("Changed", news)
+
+
+def test_a_new_incident_and_a_repeat_say_that_they_are_such() -> None:
+    alert = sample(samples.DOCUMENTED)
+    assert (read(alert).params["change"], read_cef(alert)[1]["reason"]) == ("new", "new")
+    assert "flexString1" not in read_cef(alert)[1]
+    assert read(alert, before=b"").params["change"] == read_cef(alert, before=b"")[1]["reason"] == "unchanged"
+
+
 def test_cef_stands_where_the_text_begins() -> None:
     found = read(sample("hostile-text"), format="cef")
     assert (found.has_bom, found.sd_id) == (False, "")
@@ -175,10 +197,10 @@ def test_hostile_texts_come_back_as_they_were() -> None:
 @given(data=st.data())
 @pytest.mark.parametrize("limit", [480, 481, 2048, 8192])
 def test_any_alert_is_one_message_within_the_limit(
-    alerts: st.SearchStrategy[Alert], limit: int, data: st.DataObject
+    alerts: st.SearchStrategy[Alert], befores: st.SearchStrategy[bytes | None], limit: int, data: st.DataObject
 ) -> None:
-    alert = data.draw(alerts)
-    record = sent(alert, keys=made(max_bytes=str(limit), hostname="h" * 255, app_name="a" * 48))
+    alert, before = data.draw(alerts), data.draw(befores)
+    record = sent(alert, keys=made(max_bytes=str(limit), hostname="h" * 255, app_name="a" * 48), before=before)
     assert len(record.data) <= limit
     found = parse_5424(record.data)
     assert set(found.params) <= SD_NAMES
@@ -189,10 +211,10 @@ def test_any_alert_is_one_message_within_the_limit(
 @given(data=st.data())
 @pytest.mark.parametrize("limit", [480, 2048, 8192])
 def test_any_alert_is_one_cef_event_within_the_limit(
-    alerts: st.SearchStrategy[Alert], limit: int, data: st.DataObject
+    alerts: st.SearchStrategy[Alert], befores: st.SearchStrategy[bytes | None], limit: int, data: st.DataObject
 ) -> None:
-    alert = data.draw(alerts)
-    record = sent(alert, keys=made(max_bytes=str(limit), format="cef"))
+    alert, before = data.draw(alerts), data.draw(befores)
+    record = sent(alert, keys=made(max_bytes=str(limit), format="cef"), before=before)
     assert len(record.data) <= limit
     header, extension = parse_cef(parse_5424(record.data).text)
     assert header[0] == "CEF:0"
@@ -204,12 +226,13 @@ def test_any_alert_is_one_cef_event_within_the_limit(
 
 SD_NAMES = {
     "alert", "severity", "environment", "rule", "incident", "test", "resources", "open", "suppressed", "score", "type",
-    "provider", "source", "delivery", "policies", "link",
+    "provider", "source", "delivery", "policies", "link", "change",
 }  # fmt: skip
 CEF_KEYS = {"rt", "externalId", "act", "cnt", "cat", "request", "msg", "cn1", "cn1Label", "cfp1", "cfp1Label"} | {
-    f"cs{number}{end}" for number in range(1, 7) for end in ("", "Label")
+    *("reason", "flexString1", "flexString1Label"),
+    *(f"cs{number}{end}" for number in range(1, 7) for end in ("", "Label")),
 }
-WIDTHS = {"externalId": 40, "act": 63, "cat": 1023, "msg": 1023, "request": 1023} | {
+WIDTHS = {"externalId": 40, "act": 63, "cat": 1023, "msg": 1023, "request": 1023, "reason": 1023} | {
     f"cs{n}": 4000 for n in range(1, 7)
 }
 

@@ -21,24 +21,31 @@ from gateway.destinations import Context, FormatFault, load
 from gateway.destinations import _template as template
 from gateway.destinations.webhook import WebhookSettings
 from gateway.domain import optix
-from gateway.domain.alert import Alert
-from gateway.domain.document import document
+from gateway.domain.alert import Alert, Resource
+from gateway.domain.digest import Member, digest_of
+from gateway.domain.document import change_document, document
+from gateway.domain.grouping import Grouping
 from gateway.domain.message import HttpAnswer, HttpRequest, NoAnswer, Tls
 from gateway.domain.outcome import OutcomeClass as Class
+from gateway.domain.snapshot import OPEN, Snapshot, encode
 
 KIND = load("webhook")
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 URL = "https://soar.example.com/hooks/s3cr3t-path?sig=a%2Fb"
 DELIVERY = "dlv-0123456789abcdef"
 KEY = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+KNOWN = encode(Snapshot(70, (("old", OPEN),)))
+"""What the receiver was told before."""
 
 
 def made(**keys: str) -> WebhookSettings:
     return WebhookSettings.model_validate({"url": URL, **keys})
 
 
-def context(body: bytes = b"{}", *, test: bool = False, sent_at: datetime = NOW) -> Context:
-    return Context(DELIVERY, "soc", body, sent_at, test=test)
+def context(
+    body: bytes = b"{}", *, test: bool = False, sent_at: datetime = NOW, before: bytes | None = None
+) -> Context:
+    return Context(DELIVERY, "soc", body, sent_at, test=test, before=before)
 
 
 def sample(name: str) -> tuple[Alert, bytes]:
@@ -61,13 +68,9 @@ def sent(name: str = samples.DOCUMENTED, *, test: bool = False, sent_at: datetim
     return worded(alert, context(body, test=test, sent_at=sent_at), made(**keys))
 
 
-def _with_context(name: str) -> tuple[Alert, Context]:
-    alert, body = sample(name)
-    return alert, context(body)
-
-
-def rendered(body: str, name: str = samples.DOCUMENTED, **keys: str) -> str:
-    return worded(*_with_context(name), made(format="template", body=body, **keys)).body.decode()
+def rendered(body: str, name: str = samples.DOCUMENTED, *, before: bytes | None = None, **keys: str) -> str:
+    alert, received = sample(name)
+    return worded(alert, context(received, before=before), made(format="template", body=body, **keys)).body.decode()
 
 
 def fault(body: str, **keys: str) -> str:
@@ -84,10 +87,10 @@ def refusal(**keys: str) -> str:
     return str(found.value)
 
 
-@given(body=st.binary())
-def test_the_original_is_sent_byte_for_byte(body: bytes) -> None:
+@given(body=st.binary(), before=st.sampled_from([None, b"", KNOWN]))
+def test_the_original_is_sent_byte_for_byte(body: bytes, before: bytes | None) -> None:
     alert, _ = sample(samples.DOCUMENTED)
-    message = worded(alert, context(body), made())
+    message = worded(alert, context(body, before=before), made())
     assert (message.body, message.url, message.method) == (body, URL, "POST")
 
 
@@ -99,9 +102,24 @@ def test_a_test_delivery_is_marked_in_a_header() -> None:
     assert ("Optix-Gateway-Test", "true") in sent(test=True).headers
 
 
-def test_the_alert_format_is_the_alerts_document() -> None:
+@pytest.mark.parametrize("before", [None, b"", KNOWN])
+def test_the_alert_format_is_the_alerts_document_and_the_change(before: bytes | None) -> None:
     alert, _ = sample("hostile-text")
-    assert json.loads(sent("hostile-text", format="alert").body) == document(alert)
+    said = context(before=before)
+    found = json.loads(worded(alert, said, made(format="alert")).body)
+    assert found == document(alert) | {"change": change_document(said.change(alert))}
+    assert found["change"]["reasons"] == {None: ["new"], b"": ["unchanged"]}.get(before, ["grew", "shrank", "raised"])
+
+
+def test_an_alert_of_thousands_of_changes_lists_the_first_500_of_each_kind_and_counts_all(
+    alert_of: Callable[..., Alert], known: Callable[..., bytes]
+) -> None:
+    alert = alert_of(resources=tuple(Resource(f"new-{n:04}", "OPEN") for n in range(3000)))
+    before = known(80, *(f"old-{n:04}" for n in range(4000)))
+    change = json.loads(worded(alert, context(before=before), made(format="alert")).body)["change"]
+    assert (len(change["came"]), len(change["went"])) == (500, 500)
+    assert change["counts"] == {"came": 3000, "went": 4000, "suppressed": 0, "reopened": 0, "restated": 0}
+    assert change["words"] == "3000 new of 3000 open, 4000 gone"
 
 
 @pytest.mark.parametrize("mode", ["structured", "binary"])
@@ -115,7 +133,7 @@ def test_the_cloudevents_library_reads_every_sample(mode: str, name: str) -> Non
     assert event.get_source().startswith("/optix/optix/")
     assert event.get_subject() == alert.alert_id
     assert event.get_time() == alert.seen_at
-    assert event.get_data() == document(alert)
+    assert event.get_data() == document(alert) | {"change": change_document(context().change(alert))}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -232,6 +250,27 @@ def test_a_template_knows_the_alert_the_event_and_the_delivery() -> None:
     assert summary == "Ensure S3 buckets do not allow public read/list permission"
     assert rule == "AR-251"
     assert delivery == {"id": DELIVERY, "route": "soc", "sent_at": "2026-05-04T03:02:01Z", "test": False}
+
+
+def test_a_template_knows_what_changed() -> None:
+    body = "[{{ news|tojson }}, {{ change.reasons|tojson }}, {{ change.went|tojson }}]"
+    assert json.loads(rendered(body)) == ["", ["new"], []]
+    news = "2 new of 2 open, 1 gone, score 70 -> 80 (medium -> high)"
+    assert json.loads(rendered(body, before=KNOWN)) == [news, ["grew", "shrank", "raised"], ["old"]]
+    assert json.loads(rendered(body, before=b"")) == ["nothing changed", ["unchanged"], []]
+
+
+def test_a_template_that_asks_a_digest_what_changed_finds_nothing() -> None:
+    members = [Member(alert, alert.alert_id) for alert, _ in EVERY_SAMPLE]
+    digest = digest_of(members, Grouping(("source",)), "optix")
+    body = "[{{ news|tojson }}, {{ change.reasons|tojson }}, {{ change.words|tojson }}, {{ change.came|length }}]"
+    message = worded(digest, context(before=KNOWN), made(format="template", body=body))
+    assert json.loads(message.body) == ["", [], "", 0]
+
+
+def test_a_template_is_tried_on_follow_ups_too() -> None:
+    assert "'nope' is undefined" in fault("{% if news %}{{ nope }}{% endif %}1")
+    assert "'nope' is undefined" in fault("{% if not news %}{{ nope }}{% endif %}1")
 
 
 @pytest.mark.parametrize("name", samples.names())

@@ -295,7 +295,7 @@ def test_an_email_lists_a_large_digest_whole() -> None:
     text = mail.get_body(("plain",)).get_content()
     assert adds_up(text)
     assert "Resources in all: 300 open, 0 suppressed" in text
-    assert str(mail["Subject"]).startswith("Critical: 300 alerts in 44412345678075: ")
+    assert str(mail["Subject"]).startswith("[Critical] 300 alerts in 44412345678075: ")
     assert str(mail["References"]).startswith(f"<{many().key}@")
 
 

@@ -46,6 +46,8 @@ def test_the_title_says_how_bad_and_whether_it_is_a_test_or_closed(alert: Alert,
 
 def test_the_first_line_stands_alone() -> None:
     assert wording.first_line(ALERT) == "High: Bucket is public (AWS, 444, AR-251, 1 open, 1 suppressed)"
+    said = wording.first_line(ALERT, news="1 new of 1 open")
+    assert said == "High: Bucket is public (AWS, 444, AR-251, 1 open, 1 suppressed); 1 new of 1 open"
 
 
 @pytest.mark.parametrize(
