@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from gateway.cli.output import counted, line
+from gateway.cli.output import counted, fail, line
 
 if TYPE_CHECKING:
     from gateway.settings.configuration import Configuration
@@ -24,11 +24,19 @@ EnvFiles = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def load(env_files: list[Path] | None, *, need_sources: bool = True) -> Configuration:
-    """Everything: settings, sources and routes."""
+def load(env_files: list[Path] | None, *, need_sources: bool = True, routes_dir: Path | None = None) -> Configuration:
+    """Everything: settings, sources and routes. `routes_dir`: where the routes are, whatever the settings say."""
     from gateway.settings.configuration import read_configuration  # noqa: PLC0415 - `--help` needs none of it
 
-    return _or_exit(lambda: read_configuration(os.environ, env_files or (), need_sources=need_sources))
+    environ = _with_routes(routes_dir) if routes_dir else os.environ
+    return _or_exit(lambda: read_configuration(environ, env_files or (), need_sources=need_sources))
+
+
+def _with_routes(folder: Path) -> Mapping[str, str]:
+    if not folder.is_dir():
+        raise fail(f"--routes-dir is {folder}, and there is no such folder.", code=2)
+    kept = {name: value for name, value in os.environ.items() if name != "GATEWAY_ROUTES_DIR_FILE"}
+    return {**kept, "GATEWAY_ROUTES_DIR": str(folder)}
 
 
 def load_settings(env_files: list[Path] | None) -> GatewaySettings:

@@ -1,0 +1,102 @@
+"""What a configuration would have sent of the alerts that were recorded, beside what was sent. Nothing is sent.
+
+The rules are the gateway's own, the hours are those of each alert's arrival, and every receiver is taken to be in good
+health. An incident that stood before the first recording counts as told. Silences are no part of a configuration: here
+there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from gateway.domain.alert import Alert, Resource
+from gateway.domain.delivery import NewDelivery
+from gateway.domain.optix import Unreadable, parse
+from gateway.domain.recording import Recording
+from gateway.domain.route import RouteTable
+from gateway.domain.severity import severity_of
+from gateway.domain.snapshot import Snapshot, digest_of, snapshot_of
+from gateway.domain.telling import State
+from gateway.pipeline.choosing import Choice, Chooser
+from gateway.pipeline.comparison import Comparison, Outcome, Report
+from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.ledger import Ledger
+from gateway.pipeline.outbox import Outbox
+
+
+def backtest(routes: Sequence[ConfiguredRoute], recordings: Iterable[Recording], *, examples: int = 0) -> Report:
+    """`recordings`: in the order in which they came; one is in memory at a time. `examples`: kept of each route."""
+    run = Backtest(routes, examples)
+    for recording in recordings:
+        run.enter(recording)
+    return run.report()
+
+
+class Backtest:
+    def __init__(self, routes: Sequence[ConfiguredRoute], examples: int) -> None:
+        self._chooser = Chooser(routes, RouteTable([(route.name, route.filter) for route in routes]))
+        self._ledger, self._comparison = Ledger(), Comparison(routes, examples)
+        self._outbox = Outbox(self._ledger.take_back)
+        self._alerts = self._unreadable = self._first_us = self._last_us = 0
+
+    def enter(self, recording: Recording) -> None:
+        self._alerts += 1
+        self._first_us, self._last_us = self._first_us or recording.received_us, recording.received_us
+        self._outbox.until(recording.received_us)
+        alert = parse(recording.source, recording.body)
+        if isinstance(alert, Unreadable):
+            self._unreadable += 1
+        else:
+            self._comparison.note(recording, self._decided(recording, alert))
+
+    def report(self) -> Report:
+        """Of all that was entered; nothing can be entered after it."""
+        self._outbox.finish()
+        routes = self._comparison.changes(self._outbox.posts)
+        return Report(self._alerts, self._unreadable, self._first_us, self._last_us, routes)
+
+    def _decided(self, recording: Recording, alert: Alert) -> Outcome:
+        at_us, state = recording.received_us, _state_of(alert)
+        choice = self._chooser.choose(alert, at_us)
+        if recording.stood and not self._ledger.knows(alert.key):
+            self._assume(recording, alert, state, choice)
+        moved = self._ledger.meet(alert, state)
+        said = {decision.route: decision for decision in choice.decisions}
+        due_us: dict[str, int] = {}
+        for delivery in choice.deliveries:
+            if delivery.stands_in_for and not _is_needed(delivery, due_us):
+                continue
+            decision = self._ledger.decide(alert, delivery, state, at_us, moved=moved)
+            if decision and not (decision.makes_delivery and delivery.route in said):
+                said[delivery.route] = decision
+            if decision is None or decision.makes_delivery:
+                due_us[delivery.route] = self._outbox.put(delivery, alert.key, at_us, closes=alert.is_closed)
+        return Outcome(alert, frozenset(due_us), said)
+
+    def _assume(self, recording: Recording, alert: Alert, state: State, choice: Choice) -> None:
+        """The incident stood before the first recording: whoever would have been told of that, was."""
+        if recording.before is not None:
+            alert = _as_it_was(alert, recording.before)
+            state = State(recording.before, digest_of(recording.before))
+            choice = self._chooser.choose(alert, recording.received_us)
+        told = [delivery.route for delivery in choice.deliveries if delivery.terms and not delivery.parked]
+        self._ledger.assume(told, alert, state, recording.received_us)
+        for route in told:
+            self._outbox.assume((route, alert.key))
+
+
+def _is_needed(stand_in: NewDelivery, due_us: Mapping[str, int]) -> bool:
+    """The first route does not deliver by then, and the second has it from nobody else."""
+    return due_us.get(stand_in.stands_in_for, 0) > stand_in.due_us and stand_in.route not in due_us
+
+
+def _state_of(alert: Alert) -> State:
+    snapshot = snapshot_of(alert)
+    return State(snapshot, digest_of(snapshot))
+
+
+def _as_it_was(alert: Alert, before: Snapshot) -> Alert:
+    """The alert with an earlier score and earlier resources: all that a state holds."""
+    resources = tuple(Resource(info, state) for info, state in before.resources)
+    return replace(alert, score=before.score, severity=severity_of(before.score), resources=resources)

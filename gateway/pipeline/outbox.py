@@ -1,0 +1,182 @@
+"""Deliveries that wait for their time, and the messages they become when every receiver takes each one at once.
+
+The store does the same with rows; here nothing leaves, and only counts stay.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+
+from gateway.domain.delivery import NewDelivery
+from gateway.domain.grouping import flush_at_us
+from gateway.pipeline.ledger import Incident
+
+_LATEST_US = 2**62
+
+
+@dataclass(slots=True)
+class Post:
+    """What one route sent. `alerts`: told in all `messages` together. `grouped`: of them, those in a message with
+    others. `replaced`: deliveries that gave way to a later state of their incident. `moot`: those that said only that
+    something is over of which the receiver never heard. `parked`: those that WHEN had no answer for.
+    """
+
+    messages: int = 0
+    alerts: int = 0
+    grouped: int = 0
+    replaced: int = 0
+    moot: int = 0
+    parked: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """`since_us`: when it came. `group`: the name of its group, "" for none. `held`: a silence or the route's hours
+    hold it, whatever its group does. `stands_in_for`: as of its delivery. `gone`: sent, or replaced.
+    """
+
+    incident: Incident
+    group: str
+    since_us: int
+    due_us: int
+    closes: bool
+    remembers: bool
+    held: bool
+    stands_in_for: str
+    gone: bool = False
+
+
+@dataclass(slots=True)
+class _Group:
+    """`members`: those that wait, also what is held. `flushed_us`: when it was last told."""
+
+    members: list[_Waiting] = field(default_factory=list)
+    flushed_us: int | None = None
+
+
+class Outbox:
+    """`posts`: route -> what it sent so far. `take_back`: called for an incident whose last delivery told nothing."""
+
+    def __init__(self, take_back: Callable[[Incident], None]) -> None:
+        self._take_back = take_back
+        self.posts: dict[str, Post] = defaultdict(Post)
+        self._queues: dict[Incident, deque[_Waiting]] = {}
+        self._groups: dict[Incident, _Group] = defaultdict(_Group)
+        self._agenda: list[tuple[int, int, _Waiting]] = []
+        self._numbers = count()
+        self._heard: set[Incident] = set()
+
+    def assume(self, incident: Incident) -> None:
+        """The receiver heard of it before anything was entered."""
+        self._heard.add(incident)
+
+    def put(self, delivery: NewDelivery, key: str, now_us: int, *, closes: bool) -> int:
+        """When it is due, as far as that is known now. `closes`: all that the alert says is that it is over."""
+        incident = (delivery.route, key)
+        if delivery.parked:
+            self.posts[delivery.route].parked += 1
+            return _LATEST_US
+        due_us = self._make_room(incident, delivery)
+        remembers, held = delivery.terms is not None, bool(delivery.hold)
+        waiting = _Waiting(incident, delivery.group, now_us, due_us, closes, remembers, held, delivery.stands_in_for)
+        if incident not in self._queues and not delivery.group and due_us <= now_us:
+            self._tell([waiting])
+            return now_us
+        waiting.due_us = max(due_us, now_us, self._join(delivery, waiting))
+        self._queues.setdefault(incident, deque()).append(waiting)
+        self._note(waiting)
+        return waiting.due_us
+
+    def until(self, now_us: int) -> None:
+        """Everything goes out that is due by then, each at its own time."""
+        while self._agenda and self._agenda[0][0] <= now_us:
+            at_us, _, waiting = heappop(self._agenda)
+            if not waiting.gone and at_us == waiting.due_us and self._is_first(waiting):
+                self._go(waiting, at_us)
+
+    def finish(self) -> None:
+        """Whatever still waits goes out."""
+        self.until(_LATEST_US)
+
+    def _make_room(self, incident: Incident, delivery: NewDelivery) -> int:
+        """What waits and gives way goes; when the delivery is due, which is no later than what it replaces was."""
+        queue = self._queues.get(incident)
+        if queue is None:
+            return delivery.due_us
+        gone = [waiting for waiting in queue if delivery.supersede or _only_waits(waiting, delivery)]
+        for waiting in gone:
+            waiting.gone = True
+            queue.remove(waiting)
+        self.posts[delivery.route].replaced += len(gone)
+        if not queue:
+            del self._queues[incident]
+        elif gone:
+            self._note(queue[0])
+        return min([delivery.due_us, *(waiting.due_us for waiting in gone if not delivery.supersede)])
+
+    def _join(self, delivery: NewDelivery, waiting: _Waiting) -> int:
+        """Enter a member of a group, if it is one; when the group is due: at once, if that fills it."""
+        if not delivery.group or not delivery.terms or not delivery.terms.grouping:
+            return 0
+        group = self._groups[delivery.route, delivery.group]
+        group.members = [member for member in group.members if not member.gone]
+        group.members.append(waiting)
+        if waiting.held:
+            return 0
+        since_us = [member.since_us for member in group.members if not member.held]
+        return flush_at_us(delivery.terms.grouping, min(since_us), group.flushed_us, len(since_us))
+
+    def _note(self, waiting: _Waiting) -> None:
+        heappush(self._agenda, (waiting.due_us, next(self._numbers), waiting))
+
+    def _is_first(self, waiting: _Waiting) -> bool:
+        return self._queues[waiting.incident][0] is waiting
+
+    def _go(self, first: _Waiting, at_us: int) -> None:
+        """With it, whatever of its group is not held; one state of each incident, the oldest."""
+        together = [first]
+        if first.group:
+            group = self._groups[first.incident[0], first.group]
+            left = [member for member in group.members if not member.gone and member is not first]
+            ready = [member for member in left if member.due_us <= at_us or not member.held]
+            along = {member for member in ready if self._is_first(member)}
+            together += [member for member in left if member in along]
+            group.members = [member for member in left if member not in along]
+            group.flushed_us = at_us
+        for waiting in together:
+            self._leave(waiting, at_us)
+        self._tell(together)
+
+    def _leave(self, waiting: _Waiting, at_us: int) -> None:
+        """What comes after it in its incident may go now."""
+        waiting.gone = True
+        queue = self._queues[waiting.incident]
+        queue.popleft()
+        if not queue:
+            del self._queues[waiting.incident]
+            return
+        queue[0].due_us = max(queue[0].due_us, at_us)
+        self._note(queue[0])
+
+    def _tell(self, together: list[_Waiting]) -> None:
+        first, post = together[0], self.posts[together[0].incident[0]]
+        if len(together) == 1 and first.closes and first.remembers and first.incident not in self._heard:
+            post.moot += 1
+            if first.incident not in self._queues:
+                self._take_back(first.incident)
+            return
+        post.messages += 1
+        post.alerts += len(together)
+        post.grouped += len(together) if len(together) > 1 else 0
+        self._heard.update(waiting.incident for waiting in together if waiting.remembers)
+
+
+def _only_waits(waiting: _Waiting, delivery: NewDelivery) -> bool:
+    """Whether a newer state takes its place even where every state is wanted: nothing but time keeps it."""
+    if delivery.stands_in_for:
+        return waiting.stands_in_for == delivery.stands_in_for
+    return waiting.held or bool(waiting.stands_in_for)
