@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.domain.delivery import FINISHED, AttemptRecord, Claim, Claims, Recorded, Result, State
+from gateway.queue.attempts import write_attempts
 from gateway.queue.book import Book, Value, for_rows, pieces, storable
 from gateway.queue.clusters import flush, members
-from gateway.queue.order import Incident, promote, rejoin
+from gateway.queue.order import Incident, give_up, promote, rejoin
 from gateway.queue.schema import CODES
 from gateway.queue.told import delivered, undelivered
 
 FRESH = "SELECT id FROM delivery WHERE route = ? AND state = 0 AND head = 1 AND fresh = 1 ORDER BY id LIMIT ?"
+# Before its time only what was tried may go: the rest waits for an hour, for its group or for another route to fail.
 RETRIES = """
-SELECT id, due_us FROM delivery WHERE route = ? AND state = 0 AND head = 1 AND fresh = 0 AND due_us <= ?
-ORDER BY due_us LIMIT ?
+SELECT id, due_us FROM delivery WHERE route = ?1 AND state = 0 AND head = 1 AND fresh = 0 AND due_us <= ?2
+    AND (due_us <= ?3 OR first_us > 0)
+ORDER BY due_us LIMIT ?4
 """
 NEXT_RETRY = "SELECT min(due_us) FROM delivery WHERE route = ? AND state = 0 AND head = 1 AND fresh = 0"
 HASTEN = """
 UPDATE delivery SET due_us = ?1 WHERE id IN (
-    SELECT id FROM delivery WHERE route = ?2 AND state = 0 AND head = 1 AND fresh = 0 AND due_us > ?1 LIMIT ?3)
+    SELECT id FROM delivery WHERE route = ?2 AND state = 0 AND head = 1 AND fresh = 0 AND due_us > ?1 AND first_us > 0
+    LIMIT ?3)
 """
 _ANY_TIME = 2**62
 _TOLD_NOTHING = FINISHED - {State.DELIVERED}
+_SETTLED = frozenset({State.DELIVERED, State.SUPERSEDED})
 TAKE = """
 UPDATE delivery SET state = 1, token = token + 1, attempts = attempts + 1, claimed_us = ?1, lease_until_us = ?2,
                     first_us = iif(first_us, first_us, ?1) WHERE id = ?3
@@ -45,15 +49,10 @@ UPDATE delivery SET state = result.state, head = result.head, fresh = 0, due_us 
 FROM result WHERE delivery.id = result.row AND delivery.token = result.token AND delivery.state = 1
 RETURNING id, route, key, alert
 """
-_STOOD_IN = """
-UPDATE delivery SET state = 5, head = 0, finished_us = ?, reason = ?
-WHERE alert = ? AND stands_in_for = ? AND stands_in_for <> '' AND state = 0 RETURNING id
+STANDING_IN = """
+SELECT id, head FROM delivery WHERE alert = ? AND stands_in_for = ? AND stands_in_for <> '' AND state = 0
 """
 NOT_NEEDED = "the route it stands in for delivered"
-INSERT_ATTEMPTS = "INSERT INTO attempt (delivery, n, detail) VALUES {marks}"
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
-_MOST_ATTEMPTS = 100  # kept of one delivery: probing a receiver that is gone for months must not fill the disk
-_FORGET_ATTEMPT = "DELETE FROM attempt WHERE delivery = ? AND n <= ?"
 _RELEASE = """
 UPDATE delivery SET state = 0, due_us = ?, attempts = attempts - 1,
                     first_us = iif(first_us = claimed_us, 0, first_us)
@@ -97,7 +96,7 @@ def _choose(book: Book, wish: Wish, now: int) -> tuple[list[int], bool]:
     most_fresh, most_retries = min(wish.fresh, wish.limit), min(wish.retries, wish.limit)
     fresh = [row for (row,) in book.db.execute(FRESH, (wish.route, most_fresh + 1))]
     latest = _ANY_TIME if wish.early else now
-    retries = book.db.execute(RETRIES, (wish.route, latest, most_retries + 1)).fetchall()
+    retries = book.db.execute(RETRIES, (wish.route, latest, now, most_retries + 1)).fetchall()
     kinds = [fresh[:most_fresh], [row for row, _ in retries[:most_retries]]]
     first, second = reversed(kinds) if wish.retries_first else kinds
     rows = [*first, *second][: wish.limit]
@@ -128,16 +127,22 @@ def _claimed(book: Book, rows: Sequence[int], wish: Wish, now: int) -> Iterator[
         if not cluster:
             yield claim
             continue
-        others = flush(book, wish.route, cluster, row, now)
+        others = flush(book, wish.route, cluster, _since_us(claim), now)
         book.db.executemany(TAKE, [(now, now + wish.lease_us, other) for other in others])
-        along = [other for other in rows if other != row and other not in gone and _cluster_of(book, other) == cluster]
+        along = [other for other in rows if other != row and _goes_with(book, claim, cluster, other)]
         gone.update(along)
         yield claim._replace(members=members(book, sorted({*others, *along})))
 
 
-def _cluster_of(book: Book, row: int) -> str:
-    (cluster,) = book.db.execute("SELECT cluster FROM delivery WHERE id = ?", (row,)).fetchone()
-    return str(cluster)
+def _since_us(claim: Claim) -> int:
+    """When it was first tried, 0 when it is for the first time now."""
+    return 0 if claim.first_us == claim.claimed_us and claim.attempt == 1 else claim.first_us
+
+
+def _goes_with(book: Book, claim: Claim, cluster: str, other: int) -> bool:
+    """Whether another row that is handed out is of the same group and has been tried as often: with the same ones."""
+    found: tuple[str, int] = book.db.execute("SELECT cluster, first_us FROM delivery WHERE id = ?", (other,)).fetchone()
+    return found == (cluster, claim.first_us)
 
 
 def _taken(book: Book, row: int) -> tuple[Claim, str]:
@@ -174,10 +179,14 @@ def record(book: Book, results: Sequence[Result]) -> list[Recorded]:
     for apart in _apart(results):
         for part in pieces(apart):
             recorded += _record_round(book, part)
-    together = [member for result in results for member in _members(result)]
-    if together:
-        record(book, together)
-    return recorded
+    if not any(result.members for result in results):
+        return recorded
+    return [_with_members(book, result, own) for result, own in zip(results, recorded, strict=True)]
+
+
+def _with_members(book: Book, result: Result, own: Recorded) -> Recorded:
+    others = record(book, list(_members(result)))
+    return own._replace(promoted=own.promoted or any(other.promoted for other in others))
 
 
 def _members(result: Result) -> Iterator[Result]:
@@ -205,7 +214,7 @@ def _record_round(book: Book, results: Sequence[Result]) -> list[Recorded]:
     found = {row: ((route, key), alert) for row, route, key, alert in book.db.execute(statement, values)}
     applied = {row: incident for row, (incident, _) in found.items()}
     kept = [result for result in results if result.row in applied]
-    _write_attempts(book, [(result.row, result.token, result.record) for result in kept])
+    write_attempts(book, [(result.row, result.token, result.record) for result in kept])
     promoted = promote(book, [result.row for result in kept if result.state is not State.PENDING])
     waiting = [result.row for result in kept if result.state is State.PENDING]
     promoted |= {applied[row] for row in waiting if rejoin(book, row, applied[row])}
@@ -220,10 +229,9 @@ def _note_told(book: Book, kept: Sequence[Result], found: Mapping[int, tuple[Inc
         delivered(book, news, now)
     undelivered(book, [found[r.row][0] for r in kept if r.remembers and r.state in _TOLD_NOTHING])
     for result in kept:
-        if result.stood_in and result.state is State.DELIVERED:
+        if result.stood_in and result.state in _SETTLED:
             (route, _), alert = found[result.row]
-            rows = [row for (row,) in book.db.execute(_STOOD_IN, (now, NOT_NEEDED, alert, route))]
-            promote(book, rows)
+            give_up(book, book.db.execute(STANDING_IN, (alert, route)).fetchall(), NOT_NEEDED)
 
 
 def _next_state(result: Result, now: int) -> tuple[Value, ...]:
@@ -241,34 +249,6 @@ def _next_state(result: Result, now: int) -> tuple[Value, ...]:
         storable(result.progress),
         storable(result.record.reason),
         now if result.state in FINISHED else None,
-    )
-
-
-def _write_attempts(book: Book, attempts: Sequence[tuple[int, int, AttemptRecord]]) -> None:
-    for part in pieces(attempts):
-        values: list[Value] = [value for row, n, record in part for value in (row, n, _detail(record))]
-        book.db.execute(for_rows(INSERT_ATTEMPTS, len(part), 3), values)
-    for row, n, _ in attempts:
-        if n > _MOST_ATTEMPTS:
-            book.db.execute(_FORGET_ATTEMPT, (row, n - _MOST_ATTEMPTS))
-
-
-def _detail(record: AttemptRecord) -> str:
-    return _ENCODER.encode(
-        {
-            "due_us": record.due_us,
-            "claimed_us": record.claimed_us,
-            "started_us": record.started_us,
-            "ended_us": record.ended_us,
-            "outcome": record.outcome,
-            "reason": record.reason,
-            "status": record.status,
-            "hint_s": record.hint_s,
-            "headers": dict(record.headers),
-            "excerpt": record.excerpt,
-            "reference": record.reference,
-            "revision": record.revision,
-        }
     )
 
 
@@ -302,6 +282,6 @@ def _interrupt(book: Book, which: str, values: tuple[Value, ...], reason: str) -
     lost = book.db.execute(SENDING + which, values).fetchall()
     for row, token, route, key, due_us, claimed_us in lost:
         book.db.execute(_INTERRUPT, (now, reason, row))
-        _write_attempts(book, [(row, token, AttemptRecord(due_us, claimed_us, claimed_us, now, "interrupted", reason))])
+        write_attempts(book, [(row, token, AttemptRecord(due_us, claimed_us, claimed_us, now, "interrupted", reason))])
         rejoin(book, row, (route, key))
     return tuple(sorted({route for _, _, route, *_ in lost}))

@@ -1,4 +1,8 @@
-"""Groups of deliveries that wait to go out as one message."""
+"""Groups of deliveries that wait to go out as one message.
+
+Whoever of a group is due goes with all others of it: those that were never tried together, those that failed together
+apart from them, so that nobody shares the last attempts of others.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,20 @@ from gateway.domain.delivery import Member
 from gateway.domain.grouping import Grouping, flush_at_us
 from gateway.queue.book import Book
 
-_FIND = "SELECT first_us, waiting, flushed_us FROM cluster WHERE route = ? AND name = ?"
-_PUT = """
-INSERT INTO cluster (route, name, first_us, waiting) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (route, name) DO UPDATE SET first_us = ?3, waiting = ?4
+WAITING = """
+SELECT count(*), min(created_us), (SELECT flushed_us FROM cluster WHERE route = ?1 AND name = ?2) FROM (
+    SELECT created_us FROM delivery WHERE route = ?1 AND cluster = ?2 AND state = 0 AND cluster <> ''
+        AND first_us = 0 AND hold = '' ORDER BY id DESC LIMIT ?3)
 """
-_FULL = (
-    "UPDATE delivery SET due_us = ? WHERE route = ? AND cluster = ? AND state = 0 AND cluster <> '' AND attempts = 0"
-)
-_FLUSHED = "UPDATE cluster SET waiting = 0, flushed_us = ? WHERE route = ? AND name = ?"
+"""As many as fill the group are counted, the last ones: of more it is known that they are due."""
+
+_FLUSHED = """
+INSERT INTO cluster (route, name, flushed_us) VALUES (?1, ?2, ?3)
+ON CONFLICT (route, name) DO UPDATE SET flushed_us = excluded.flushed_us
+"""
 OTHERS = """
-SELECT id FROM delivery WHERE route = ? AND cluster = ? AND state = 0 AND cluster <> '' AND head = 1 AND due_us <= ?
-    AND id <> ? ORDER BY id LIMIT ?
+SELECT id FROM delivery WHERE route = ?1 AND cluster = ?2 AND state = 0 AND cluster <> '' AND head = 1 AND first_us = ?3
+    AND (due_us <= ?4 OR first_us = 0 AND hold = '') ORDER BY id LIMIT ?5
 """
 MEMBERS = """
 SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, iif(t.told_us IS NULL, NULL, t.known)
@@ -27,27 +33,34 @@ FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert =
     LEFT JOIN told AS t ON t.route = d.route AND t.key = d.key
 WHERE d.id = ?
 """
-FORGET = "DELETE FROM cluster WHERE waiting = 0 AND flushed_us < ?"
+FORGET = "DELETE FROM cluster WHERE flushed_us < ?"
 MOST_MEMBERS = 500
 
 
-def join(book: Book, route: str, name: str, grouping: Grouping, now_us: int) -> int:
-    """Enter one more member; when it is due. A full group is due now, and so are those that wait in it."""
-    found: tuple[int, int, int | None] | None = book.db.execute(_FIND, (route, name)).fetchone()
-    first_us, waiting, flushed_us = found or (now_us, 0, None)
-    if not waiting:
-        first_us = now_us
-    book.db.execute(_PUT, (route, name, first_us, waiting + 1))
-    due_us = flush_at_us(grouping, first_us, flushed_us, waiting + 1)
-    if due_us <= now_us:
-        book.db.execute(_FULL, (now_us, route, name))
-    return max(due_us, now_us)
+class Groups:
+    """The groups that one round of arrivals joins. What is held for the route's hours waits for those, not for its
+    group, and is not counted.
+    """
+
+    def __init__(self, book: Book, now_us: int) -> None:
+        self._book, self._now_us = book, now_us
+        self._found: dict[tuple[str, str], tuple[int, int, int | None]] = {}  # waiting, since when, told when
+
+    def join(self, route: str, name: str, grouping: Grouping) -> int:
+        """Enter one more member; when it is due: at once, if it fills the group."""
+        count, first_us, flushed_us = self._found.get((route, name)) or self._waiting(route, name, grouping.most)
+        self._found[route, name] = count + 1, first_us, flushed_us
+        return max(self._now_us, flush_at_us(grouping, first_us, flushed_us, count + 1))
+
+    def _waiting(self, route: str, name: str, most: int) -> tuple[int, int, int | None]:
+        count, first_us, flushed_us = self._book.db.execute(WAITING, (route, name, most)).fetchone()
+        return count, self._now_us if first_us is None else first_us, flushed_us
 
 
-def flush(book: Book, route: str, name: str, leader: int, now_us: int) -> list[int]:
-    """The rows that go out together with their leader."""
-    rows = [row for (row,) in book.db.execute(OTHERS, (route, name, now_us, leader, MOST_MEMBERS))]
-    book.db.execute(_FLUSHED, (now_us, route, name))
+def flush(book: Book, route: str, name: str, since_us: int, now_us: int) -> list[int]:
+    """The rows that go out with one that was first tried at `since_us`, 0 when it never was."""
+    rows = [row for (row,) in book.db.execute(OTHERS, (route, name, since_us, now_us, MOST_MEMBERS))]
+    book.db.execute(_FLUSHED, (route, name, now_us))
     return rows
 
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from gateway.domain.delivery import Claim, NewAlert, NewDelivery, State, Stored
 from gateway.domain.telling import Decision
 from gateway.queue.book import Book, Value, for_rows, pieces, storable
-from gateway.queue.clusters import join
+from gateway.queue.clusters import Groups
 from gateway.queue.incidents import SAME
-from gateway.queue.order import occupied, supersede
+from gateway.queue.order import occupied, relieve, supersede
 from gateway.queue.schema import CODES
 from gateway.queue.told import Log
 
@@ -50,18 +50,20 @@ class Entering:
     round needs no answer row by row; `write` puts all on paper at the end.
     """
 
-    def __init__(self, book: Book, alerts: Sequence[NewAlert], now_us: int) -> None:
+    def __init__(self, book: Book, alerts: Sequence[NewAlert]) -> None:
         incidents = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries]
         remembered = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries if d.terms]
-        self._book, self._now_us = book, now_us
+        self._book, self._now_us = book, book.now_us()
         self._next_row: int = book.db.execute(_LAST_ROW).fetchone()[0] + 1
         self._taken = occupied(book, incidents)
-        self._log = Log(book, remembered)
+        self._log, self._groups = Log(book, remembered), Groups(book, self._now_us)
         self._rows: list[tuple[Value, ...]] = []
 
     def enter(self, entry: Entry) -> Stored:
         entered = _Entered()
         for delivery in entry.alert.deliveries:
+            if delivery.stands_in_for and not _is_needed(delivery, entered.routes):
+                continue
             decision = self._log.decide(entry.alert, delivery, self._now_us, moved=entry.before != SAME)
             if decision is not None:
                 entered.decided.append(decision)
@@ -86,37 +88,36 @@ class Entering:
 
     def _enter(self, entry: Entry, delivery: NewDelivery, entered: _Entered) -> None:
         alert, now_us = entry.alert, self._now_us
-        head = self._is_head(alert, delivery)
-        due_us = self._due_us(delivery)
-        at_once = head and not delivery.parked and due_us <= now_us
-        lease_us = entry.lease_us.get(delivery.route) if at_once and delivery.claim else None
+        head, due_us = self._place(alert, delivery)
+        at_once = head and due_us <= now_us
+        alone = delivery.claim and not delivery.group
+        lease_us = entry.lease_us.get(delivery.route) if at_once and alone else None
         if lease_us is not None:
             entered.claims.append(self._claim(entry, delivery))
         elif at_once:
             entered.waiting.append(delivery.route)
-        elif head and not delivery.parked:
+        elif head:
             entered.later.append((delivery.route, due_us - now_us))
         entered.routes.append(delivery.route)
         self._rows.append(self._row(entry.row, alert.key, delivery, head=head, due_us=due_us, lease_us=lease_us))
         self._next_row += 1
 
-    def _due_us(self, delivery: NewDelivery) -> int:
-        now_us = self._now_us
-        due_us = max(delivery.due_us, now_us)
-        if delivery.group and delivery.terms and delivery.terms.grouping:
-            return max(due_us, join(self._book, delivery.route, delivery.group, delivery.terms.grouping, now_us))
-        return due_us
-
-    def _is_head(self, alert: NewAlert, delivery: NewDelivery) -> bool:
+    def _place(self, alert: NewAlert, delivery: NewDelivery) -> tuple[bool, int]:
+        """Whether it is the head of its incident, and when it is due."""
         if delivery.parked:
-            return False
+            return False, self._now_us
         incident = (delivery.route, alert.key)
-        if incident not in self._taken:
-            return True
-        if not delivery.supersede:
-            return False
-        supersede(self._book, incident)
-        return not occupied(self._book, [incident])
+        head, due_us = incident not in self._taken, delivery.due_us
+        if not head:
+            if delivery.supersede:
+                supersede(self._book, incident)
+            else:
+                earlier_us = relieve(self._book, incident, delivery.stands_in_for)
+                due_us = min(due_us, due_us if earlier_us is None else earlier_us)
+            head = not occupied(self._book, [incident])
+        if delivery.group and not delivery.hold and delivery.terms and delivery.terms.grouping:
+            due_us = max(due_us, self._groups.join(delivery.route, delivery.group, delivery.terms.grouping))
+        return head, max(due_us, self._now_us)
 
     def _row(
         self, alert: int, key: str, delivery: NewDelivery, *, head: bool, due_us: int, lease_us: int | None
@@ -159,3 +160,8 @@ class Entering:
             reference=told.reference if told else "",
             remembers=told is not None,
         )
+
+
+def _is_needed(stand_in: NewDelivery, routes: Sequence[str]) -> bool:
+    """The first route is told of the alert, and the second has it from nobody else."""
+    return stand_in.stands_in_for in routes and stand_in.route not in routes

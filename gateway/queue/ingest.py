@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.domain.delivery import NewAlert, Stored
@@ -36,18 +36,6 @@ class Arrival:
     lease_us: Mapping[str, int]
 
 
-@dataclass(slots=True)
-class _Sheet:
-    """What one round of inserts will write."""
-
-    next_row: int
-    now_us: int
-    memory: Memory
-    deliveries: Entering
-    alerts: list[tuple[Value, ...]] = field(default_factory=list)
-    bodies: list[tuple[Value, ...]] = field(default_factory=list)
-
-
 def put(book: Book, arrivals: Sequence[Arrival]) -> list[Stored]:
     stored: list[Stored] = []
     for apart in _apart(arrivals):
@@ -71,13 +59,13 @@ def _apart(arrivals: Sequence[Arrival]) -> Iterator[Sequence[Arrival]]:
 
 def _put_round(book: Book, arrivals: Sequence[Arrival]) -> list[Stored]:
     known = _known(book, [arrival.alert.digest for arrival in arrivals])
-    sheet = _sheet(book, [arrival.alert for arrival in arrivals if arrival.alert.digest not in known])
-    stored = [known.get(arrival.alert.digest) or _enter(sheet, arrival) for arrival in arrivals]
-    _write(book, _INSERT_ALERTS, sheet.alerts)
-    _write(book, _INSERT_BODIES, sheet.bodies)
-    sheet.deliveries.write()
-    sheet.memory.write()
-    return stored
+    entries = _remembered(book, [arrival for arrival in arrivals if arrival.alert.digest not in known])
+    deliveries = Entering(book, [entry.alert for entry in entries])
+    stored = {entry.alert.digest: deliveries.enter(entry) for entry in entries}
+    _write(book, _INSERT_ALERTS, [_row(entry, stored[entry.alert.digest]) for entry in entries])
+    _write(book, _INSERT_BODIES, [(entry.row, entry.alert.body) for entry in entries])
+    deliveries.write()
+    return [known.get(arrival.alert.digest) or stored[arrival.alert.digest] for arrival in arrivals]
 
 
 def _known(book: Book, digests: Sequence[bytes]) -> dict[bytes, Stored]:
@@ -88,11 +76,16 @@ def _known(book: Book, digests: Sequence[bytes]) -> dict[bytes, Stored]:
     }
 
 
-def _sheet(book: Book, alerts: Sequence[NewAlert]) -> _Sheet:
-    now_us = book.now_us()
+def _remembered(book: Book, arrivals: Sequence[Arrival]) -> list[Entry]:
+    """All in the memory of incidents before anything is decided: what one brings may decide about another."""
+    memory, now_us = Memory(book, [arrival.alert.key for arrival in arrivals if arrival.alert.key]), book.now_us()
     (last,) = book.db.execute(_LAST_ROW).fetchone()
-    memory = Memory(book, [alert.key for alert in alerts if alert.key])
-    return _Sheet(last + 1, now_us, memory, Entering(book, alerts, now_us))
+    entries = [
+        Entry(arrival.alert, arrival.lease_us, row, memory.enter(arrival.alert, row, now_us))
+        for row, arrival in enumerate(arrivals, last + 1)
+    ]
+    memory.write()
+    return entries
 
 
 def _write(book: Book, statement: str, rows: Sequence[tuple[Value, ...]]) -> None:
@@ -101,15 +94,10 @@ def _write(book: Book, statement: str, rows: Sequence[tuple[Value, ...]]) -> Non
         book.db.execute(for_rows(statement, len(part), len(part[0])), values)
 
 
-def _enter(sheet: _Sheet, arrival: Arrival) -> Stored:
-    alert, row = arrival.alert, sheet.next_row
-    sheet.next_row += 1
-    before = sheet.memory.enter(alert, row, sheet.now_us)
-    stored = sheet.deliveries.enter(Entry(alert, arrival.lease_us, row, before))
-    reading = _reading(alert, before, stored)
-    sheet.alerts.append((row, alert.digest, alert.source, alert.received_us, len(alert.body), *reading))
-    sheet.bodies.append((row, alert.body))
-    return stored
+def _row(entry: Entry, stored: Stored) -> tuple[Value, ...]:
+    alert = entry.alert
+    what = (entry.row, alert.digest, alert.source, alert.received_us, len(alert.body))
+    return (*what, *_reading(alert, entry.before, stored))
 
 
 def _reading(alert: NewAlert, before: bytes | None, stored: Stored) -> tuple[Value, ...]:
@@ -156,10 +144,11 @@ def _readmit(book: Book, rereading: Rereading) -> Stored | None:
     held = book.db.execute("SELECT 1 FROM alert WHERE id = ? AND held IS NOT NULL", (row,)).fetchone()
     if row is None or held is None:
         return None
-    sheet = _sheet(book, [rereading.alert])
-    before = sheet.memory.enter(rereading.alert, row, sheet.now_us)
-    stored = sheet.deliveries.enter(Entry(rereading.alert, {}, row, before))
-    book.db.execute(_REREAD, (*_reading(rereading.alert, before, stored), row))
-    sheet.deliveries.write()
-    sheet.memory.write()
+    alert, memory = rereading.alert, Memory(book, [rereading.alert.key])
+    before = memory.enter(alert, row, book.now_us())
+    memory.write()
+    deliveries = Entering(book, [alert])
+    stored = deliveries.enter(Entry(alert, {}, row, before))
+    book.db.execute(_REREAD, (*_reading(alert, before, stored), row))
+    deliveries.write()
     return stored

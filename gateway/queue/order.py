@@ -33,6 +33,12 @@ WHERE route = ? AND key = ? AND state < 2 AND state = 0 AND id < ?
 """
 WAITING = "SELECT id, supersede FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 0"
 HEAD = "SELECT id, state FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 1"
+# Never tried: it waits for the hours of its route, or for another route to fail.
+UNTRIED = """
+SELECT id, head, stands_in_for, due_us FROM delivery
+WHERE route = ? AND key = ? AND state < 2 AND state = 0 AND first_us = 0 AND (hold <> '' OR stands_in_for <> '')
+"""
+_GIVE_UP = "UPDATE delivery SET state = 5, head = 0, finished_us = ?, reason = ? WHERE id = ?"
 _SET_HEAD = "UPDATE delivery SET head = ? WHERE id = ?"
 _NO_ROW = 2**63 - 1
 
@@ -57,6 +63,23 @@ def promote(book: Book, gone: Sequence[int]) -> set[Incident]:
 def supersede(book: Book, incident: Incident, *, younger: int = _NO_ROW) -> None:
     """What waits and is older than the row `younger` gives way. One that is being sent stays."""
     book.db.execute(SUPERSEDE, (book.now_us(), NEWER_STATE, *incident, younger))
+
+
+def relieve(book: Book, incident: Incident, stands_in_for: str) -> int | None:
+    """A newer state takes the place of what only waits for a time: of all such, or as another stand-in for that route
+    of its like. When the first of these would have been due, None when there was none.
+    """
+    found = book.db.execute(UNTRIED, incident).fetchall()
+    gone = [row for row in found if not stands_in_for or row[2] == stands_in_for]
+    give_up(book, [(row, head) for row, head, *_ in gone], NEWER_STATE)
+    return min((due_us for *_, due_us in gone), default=None)
+
+
+def give_up(book: Book, rows: Sequence[tuple[int, int]], reason: str) -> None:
+    """Each as (row, whether it is the head)."""
+    if rows:
+        book.db.executemany(_GIVE_UP, [(book.now_us(), reason, row) for row, _ in rows])
+        promote(book, [row for row, head in rows if head])
 
 
 def rejoin(book: Book, row: int, incident: Incident) -> bool:

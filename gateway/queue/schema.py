@@ -167,9 +167,7 @@ CREATE INDEX told_key ON told (key);
 CREATE TABLE cluster (
     route TEXT NOT NULL,
     name TEXT NOT NULL,
-    first_us INTEGER NOT NULL,
-    waiting INTEGER NOT NULL,
-    flushed_us INTEGER,
+    flushed_us INTEGER NOT NULL,
     PRIMARY KEY (route, name)
 ) WITHOUT ROWID;
 CREATE TABLE silence (id TEXT PRIMARY KEY, value TEXT NOT NULL, expires_us INTEGER NOT NULL) WITHOUT ROWID;

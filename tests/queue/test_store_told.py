@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from gateway.domain.change import Reason
@@ -292,6 +294,13 @@ async def test_a_wider_finding_on_the_same_resource_mutes_a_narrower_one(store: 
     assert (stored.claims, await words(store, stored.alert_id)) == ((), {"a": "inhibited"})
     elsewhere = await store.put(a_state("other", "host-2", rule="AR-651", to=told(terms=WIDER)), LEASES)
     assert len(elsewhere.claims) == 1
+
+
+async def test_a_wider_finding_of_the_same_commit_counts(store: Store) -> None:
+    alerts = [a_state(f"k-{rule}", "host", rule=rule, to=told(terms=WIDER)) for rule in ("AR-1045", "AR-651")]
+    wide, narrow = await asyncio.gather(*(store.put(alert, LEASES) for alert in alerts))
+    assert await words(store, wide.alert_id) == {"a": "told"}
+    assert await words(store, narrow.alert_id) == {"a": "inhibited"}
 
 
 async def test_a_narrower_finding_is_told_when_the_wider_one_is_over(store: Store) -> None:

@@ -1,0 +1,43 @@
+"""What is kept of every attempt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from gateway.domain.delivery import AttemptRecord
+from gateway.queue.book import Book, Value, for_rows, pieces
+
+_INSERT = "INSERT INTO attempt (delivery, n, detail) VALUES {marks}"
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_MOST_ATTEMPTS = 100  # kept of one delivery: probing a receiver that is gone for months must not fill the disk
+_FORGET = "DELETE FROM attempt WHERE delivery = ? AND n <= ?"
+
+
+def write_attempts(book: Book, attempts: Sequence[tuple[int, int, AttemptRecord]]) -> None:
+    """Each as (delivery, number, record)."""
+    for part in pieces(attempts):
+        values: list[Value] = [value for row, n, record in part for value in (row, n, _detail(record))]
+        book.db.execute(for_rows(_INSERT, len(part), 3), values)
+    for row, n, _ in attempts:
+        if n > _MOST_ATTEMPTS:
+            book.db.execute(_FORGET, (row, n - _MOST_ATTEMPTS))
+
+
+def _detail(record: AttemptRecord) -> str:
+    return _ENCODER.encode(
+        {
+            "due_us": record.due_us,
+            "claimed_us": record.claimed_us,
+            "started_us": record.started_us,
+            "ended_us": record.ended_us,
+            "outcome": record.outcome,
+            "reason": record.reason,
+            "status": record.status,
+            "hint_s": record.hint_s,
+            "headers": dict(record.headers),
+            "excerpt": record.excerpt,
+            "reference": record.reference,
+            "revision": record.revision,
+        }
+    )

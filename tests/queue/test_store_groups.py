@@ -1,0 +1,489 @@
+"""Deliveries that wait: for others of their group, for an hour, for another route to fail."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gateway.domain.delivery import Claim, MemberResult, NewDelivery, State, Stored
+from gateway.domain.snapshot import digest_of, encode
+from gateway.domain.telling import Decision, Word
+from gateway.ports import Store
+from tests.queue.incident_world import GROUPED, TOLD_CHANGES, a_state, grouped, seen, snapshot, told, words
+from tests.queue.store_world import (
+    LEASE_US,
+    LEASES,
+    SECOND_US,
+    Engine,
+    FakeClock,
+    a_result,
+    a_retry,
+    ask,
+    claim_all,
+    now,
+    state_of,
+)
+
+# A group waits 30 s for its first message, 300 s between messages, and is full with 3.
+
+
+async def enter(store: Store, *keys: str, to: tuple[NewDelivery, ...] | None = None) -> list[str]:
+    """Alerts of these incidents, one after another; the ids of their deliveries."""
+    return [f"{(await store.put(a_state(key, 'b', to=to or grouped()), LEASES)).alert_id}.a" for key in keys]
+
+
+async def end(store: Store, claim: Claim, state: State, *, delay_s: float = 0) -> bool:
+    """The one result of everything that went out in one message; whether somebody made room."""
+    now_known = (encode(snapshot("b")), digest_of(snapshot("b")))
+    known = now_known if state is State.DELIVERED else None
+    members = tuple(MemberResult(member.row, member.token, known) for member in claim.members)
+    result = a_result(claim, state, delay_s=delay_s, told=known, remembers=claim.remembers, members=members)
+    recorded = await store.record(result)
+    assert recorded.applied
+    return recorded.promoted
+
+
+def carried(claim: Claim) -> list[str]:
+    return [claim.delivery_id, *(member.delivery_id for member in claim.members)]
+
+
+async def states(store: Store, names: list[str]) -> set[State]:
+    return {await state_of(store, name) for name in names}
+
+
+async def test_a_group_is_due_when_its_first_member_has_waited(store: Store, clock: FakeClock) -> None:
+    stored = await store.put(a_state("k", "b", to=grouped()), LEASES)
+    assert (stored.claims, stored.waiting, stored.later) == ((), (), (("a", 30 * SECOND_US),))
+    clock.advance(20)
+    later = await store.put(a_state("l", "b", to=grouped()), LEASES)
+    assert later.later == (("a", 10 * SECOND_US),)
+    assert (await ask(store)).next_us == 10 * SECOND_US
+    assert await store.next_due(["a"]) == {"a": 10 * SECOND_US}
+    clock.advance(10)
+    (claim,) = await claim_all(store)
+    assert carried(claim) == [f"{stored.alert_id}.a", f"{later.alert_id}.a"]
+    assert await states(store, carried(claim)) == {State.SENDING}
+
+
+async def test_a_member_brings_what_its_attempt_needs(store: Store, clock: FakeClock) -> None:
+    await enter(store, "k")
+    second = a_state("l", "b", to=grouped())
+    stored = await store.put(second, LEASES)
+    clock.advance(30)
+    (member,) = (await claim_all(store))[0].members
+    assert (member.alert_id, member.source, member.body, member.before) == (stored.alert_id, "optix", second.body, None)
+
+
+async def test_each_member_has_the_state_its_receiver_was_told(store: Store, clock: FakeClock) -> None:
+    await enter(store, "k", "l")
+    clock.advance(30)
+    await end(store, (await claim_all(store))[0], State.DELIVERED)
+    for key in ("k", "l"):
+        await store.put(a_state(key, "b", "c", to=grouped()), LEASES)
+    clock.advance(300)
+    (claim,) = await claim_all(store)
+    assert [seen(claim.before), *(seen(member.before) for member in claim.members)] == [snapshot("b")] * 2
+
+
+async def test_a_group_is_not_told_again_before_its_interval(store: Store, clock: FakeClock) -> None:
+    await enter(store, "k")
+    clock.advance(30)
+    await end(store, (await claim_all(store))[0], State.DELIVERED)
+    clock.advance(10)
+    stored = await store.put(a_state("l", "b", to=grouped()), LEASES)
+    assert stored.later == (("a", 290 * SECOND_US),)
+    clock.advance(289)
+    assert await claim_all(store) == ()
+    clock.advance(1)
+    assert len(await claim_all(store)) == 1
+
+
+async def test_after_a_long_rest_a_group_waits_as_at_first(store: Store, clock: FakeClock) -> None:
+    await enter(store, "k")
+    clock.advance(30)
+    await end(store, (await claim_all(store))[0], State.DELIVERED)
+    clock.advance(3600)
+    stored = await store.put(a_state("l", "b", to=grouped()), LEASES)
+    assert stored.later == (("a", 30 * SECOND_US),)
+
+
+async def test_a_full_group_goes_at_once(store: Store) -> None:
+    first = await enter(store, "k", "l")
+    stored = await store.put(a_state("m", "b", to=grouped()), LEASES)
+    assert (stored.claims, stored.waiting) == ((), ("a",)), "never handed out alone"
+    (claim,) = await claim_all(store)
+    assert sorted(carried(claim)) == sorted([*first, f"{stored.alert_id}.a"])
+
+
+async def test_a_group_that_fills_in_one_commit_goes_at_once_and_whole(store: Store) -> None:
+    alerts = [a_state(key, "b", to=grouped()) for key in "klm"]
+    stored = await asyncio.gather(*(store.put(alert, LEASES) for alert in alerts))
+    assert [each.waiting for each in stored] == [(), (), ("a",)]
+    (claim,) = await claim_all(store)
+    assert sorted(carried(claim)) == sorted(f"{each.alert_id}.a" for each in stored)
+
+
+async def test_groups_of_other_names_and_routes_are_apart(store: Store, clock: FakeClock) -> None:
+    await store.put(a_state("k", "b", to=(*grouped(group="g"), *grouped("b", group="g"))), LEASES)
+    await store.put(a_state("l", "b", to=grouped(group="h")), LEASES)
+    clock.advance(30)
+    assert [claim.members for claim in await claim_all(store)] == [(), ()]
+    assert [claim.members for claim in await claim_all(store, "b")] == [()]
+
+
+async def test_one_that_goes_alone_leaves_the_group_waiting(store: Store, clock: FakeClock) -> None:
+    waits = await enter(store, "k")
+    stored = await store.put(a_state("l", "b", to=told(terms=GROUPED)), LEASES)
+    assert [(claim.route, claim.members) for claim in stored.claims] == [("a", ())]
+    clock.advance(30)
+    assert [carried(claim) for claim in await claim_all(store)] == [waits]
+
+
+async def test_what_is_fresh_goes_before_groups(store: Store, clock: FakeClock) -> None:
+    await enter(store, "k", "l")
+    clock.advance(30)
+    stored = await store.put(a_state("m", "b", to=(NewDelivery("a", terms=GROUPED),)), LEASES)
+    (claim,) = await claim_all(store, limit=1)
+    assert claim.alert_id == stored.alert_id
+    (group,) = await claim_all(store, limit=1)
+    assert len(group.members) == 1
+
+
+@pytest.mark.parametrize("state", [State.DELIVERED, State.DEAD, State.PARKED])
+async def test_what_went_out_together_ends_together(store: Store, clock: FakeClock, state: State) -> None:
+    names = await enter(store, "k", "l", "m")
+    (claim,) = await claim_all(store)
+    assert len(claim.members) == 2
+    await end(store, claim, state)
+    assert await states(store, names) == {state}
+    for name in names:
+        found = await store.delivery(name, stopped=())
+        assert found is not None
+        assert [attempt.detail["outcome"] for attempt in found[1]] == ["ok"]
+    clock.advance(3600)
+    assert await claim_all(store) == ()
+
+
+@pytest.mark.parametrize(("state", "word"), [(State.DELIVERED, "unchanged"), (State.DEAD, "told")])
+async def test_every_member_is_remembered_by_how_the_message_ended(store: Store, state: State, word: str) -> None:
+    await enter(store, "k", "l", "m")
+    await end(store, (await claim_all(store))[0], state)
+    for key in "klm":
+        stored = await store.put(a_state(key, "b", to=grouped()), LEASES)
+        assert await words(store, stored.alert_id) == {"a": word}
+
+
+async def test_a_group_is_tried_again_together(store: Store, clock: FakeClock) -> None:
+    names = await enter(store, "k", "l", "m")
+    for attempt in (1, 2, 3):
+        (claim,) = await claim_all(store)
+        assert sorted(carried(claim)) == sorted(names)
+        assert claim.attempt == attempt
+        await end(store, claim, State.PENDING, delay_s=10)
+        assert await claim_all(store) == ()
+        clock.advance(10)
+
+
+async def test_one_retry_slot_is_enough_for_a_group(store: Store) -> None:
+    await enter(store, "k", "l", "m")
+    (claim,) = await claim_all(store)
+    await end(store, claim, State.PENDING)
+    (again,) = await claim_all(store, fresh=0, retries=1, limit=1)
+    assert len(again.members) == 2
+    assert await claim_all(store) == ()
+
+
+async def test_newcomers_do_not_share_the_last_attempts_of_others(store: Store, clock: FakeClock) -> None:
+    await enter(store, "k", "l", "m")
+    await end(store, (await claim_all(store))[0], State.PENDING, delay_s=400)
+    (new,) = await enter(store, "n")
+    clock.advance(400)
+    claims = await claim_all(store)
+    assert sorted((claim.attempt, len(claim.members)) for claim in claims) == [(1, 0), (2, 2)]
+    assert [carried(claim) for claim in claims if claim.attempt == 1] == [[new]]
+
+
+async def test_newcomers_wait_for_one_another_also_while_others_are_tried_again(store: Store, clock: FakeClock) -> None:
+    await enter(store, "k", "l", "m")
+    await end(store, (await claim_all(store))[0], State.PENDING, delay_s=100)
+    early = await enter(store, "n")
+    clock.advance(100)
+    await end(store, (await claim_all(store))[0], State.DELIVERED)
+    late = await enter(store, "o")
+    clock.advance(200)
+    (claim,) = await claim_all(store)
+    assert carried(claim) == [*early, *late], "one message, not two"
+
+
+async def test_a_group_that_is_handed_back_goes_out_again_whole_and_uncharged(store: Store) -> None:
+    names = await enter(store, "k", "l", "m")
+    await store.release(await claim_all(store))
+    assert await states(store, names) == {State.PENDING}
+    (claim,) = await claim_all(store)
+    assert sorted(carried(claim)) == sorted(names)
+    assert claim.attempt == 1
+
+
+async def test_a_group_whose_lease_ran_out_goes_out_again_whole(store: Store, clock: FakeClock) -> None:
+    names = await enter(store, "k", "l", "m")
+    (lost,) = await claim_all(store)
+    clock.advance(LEASE_US / SECOND_US + 1)
+    assert await store.expire_leases() == ("a",)
+    (claim,) = await claim_all(store)
+    assert sorted(carried(claim)) == sorted(names)
+    members = tuple(MemberResult(member.row, member.token) for member in lost.members)
+    assert not (await store.record(a_result(lost, State.DEAD, members=members))).applied
+    assert await states(store, names) == {State.SENDING}, "the first message's end comes too late for all of them"
+
+
+async def test_a_group_that_a_kill_broke_off_goes_out_again_whole(engine: Engine) -> None:
+    store = await engine.open()
+    names = await enter(store, "k", "l", "m")
+    await claim_all(store)
+    store = await engine.crash()
+    (claim,) = await claim_all(store)
+    assert sorted(carried(claim)) == sorted(names)
+    assert claim.attempt == 2
+
+
+async def test_a_group_that_waits_outlives_a_kill(engine: Engine) -> None:
+    store = await engine.open()
+    names = await enter(store, "k", "l")
+    store = await engine.crash()
+    assert await store.next_due(["a"]) == {"a": 30 * SECOND_US}
+    (third,) = await enter(store, "m")
+    (claim,) = await claim_all(store)
+    assert sorted(carried(claim)) == sorted([*names, third])
+
+
+async def test_the_interval_outlives_a_kill(engine: Engine) -> None:
+    store = await engine.open()
+    await enter(store, "k")
+    engine.clock.advance(30)
+    await end(store, (await claim_all(store))[0], State.DELIVERED)
+    store = await engine.crash()
+    stored = await store.put(a_state("l", "b", to=grouped()), LEASES)
+    assert stored.later == (("a", 300 * SECOND_US),)
+
+
+async def test_a_superseded_member_is_not_told_and_its_successor_is(store: Store, clock: FakeClock) -> None:
+    old, other = await enter(store, "k", "l")
+    stored = await store.put(a_state("k", "b", "c", to=grouped()), LEASES)
+    assert stored.waiting == (), "two wait, the third gave way: the group is not full"
+    clock.advance(30)
+    (claim,) = await claim_all(store)
+    assert sorted(carried(claim)) == sorted([other, f"{stored.alert_id}.a"])
+    assert await state_of(store, old) is State.SUPERSEDED
+
+
+async def test_a_cancelled_member_is_not_told_and_takes_no_place(store: Store, clock: FakeClock) -> None:
+    gone, other = await enter(store, "k", "l")
+    await store.cancel([gone])
+    stored = await store.put(a_state("m", "b", to=grouped()), LEASES)
+    assert stored.waiting == ()
+    clock.advance(30)
+    (claim,) = await claim_all(store)
+    assert sorted(carried(claim)) == sorted([other, f"{stored.alert_id}.a"])
+
+
+async def test_a_group_of_which_all_were_cancelled_waits_anew(store: Store, clock: FakeClock) -> None:
+    await store.cancel(await enter(store, "k"))
+    clock.advance(3600)
+    stored = await store.put(a_state("l", "b", to=grouped()), LEASES)
+    assert stored.later == (("a", 30 * SECOND_US),)
+
+
+async def test_a_state_that_came_while_its_group_was_sent_gets_its_turn(store: Store, clock: FakeClock) -> None:
+    names = await enter(store, "k", "l", "m")
+    (claim,) = await claim_all(store)
+    next_ = await store.put(a_state("k", "b", "c", to=grouped()), LEASES)
+    assert claim.delivery_id != names[0], "a member's successor"
+    assert (next_.waiting, next_.later) == ((), ()), "its elder is under way"
+    assert await end(store, claim, State.DELIVERED), "somebody must look when it is due"
+    assert await store.next_due(["a"]) == {"a": 300 * SECOND_US}
+    clock.advance(300)
+    (again,) = await claim_all(store)
+    assert carried(again) == [f"{next_.alert_id}.a"]
+    assert seen(again.before) == snapshot("b")
+
+
+async def test_a_replayed_member_goes_out_by_itself(store: Store, clock: FakeClock) -> None:
+    names = await enter(store, "k", "l", "m")
+    await end(store, (await claim_all(store))[0], State.DELIVERED)
+    await store.replay([names[1]])
+    assert [carried(claim) for claim in await claim_all(store)] == [[names[1]]]
+    clock.advance(3600)
+    assert await claim_all(store) == ()
+
+
+def held(route: str = "a", *, after_s: float = 100, **more: object) -> NewDelivery:
+    """What came outside the route's hours, which begin in so many seconds."""
+    values = {"supersede": True, "claim": True, "terms": TOLD_CHANGES, "hold": "window"} | more
+    return NewDelivery(route, due_us=_in(after_s), **values)  # type: ignore[arg-type]  # typed where a test writes them
+
+
+def _in(seconds: float) -> int:
+    return FakeClock().us + int(seconds * SECOND_US)
+
+
+async def test_what_is_held_is_due_when_the_window_opens(store: Store, clock: FakeClock) -> None:
+    stored = await store.put(a_state("k", "b", to=(held(),)), LEASES)
+    assert (stored.claims, stored.waiting, stored.later) == ((), (), (("a", 100 * SECOND_US),))
+    clock.advance(99)
+    assert await claim_all(store) == ()
+    clock.advance(1)
+    assert len(await claim_all(store)) == 1
+
+
+async def test_of_what_is_held_the_newest_state_counts(store: Store, clock: FakeClock) -> None:
+    first = await store.put(a_state("k", "b", to=(held(),)), LEASES)
+    second = await store.put(a_state("k", "b", "c", to=(held(),)), LEASES)
+    clock.advance(100)
+    assert [claim.alert_id for claim in await claim_all(store)] == [second.alert_id]
+    assert await state_of(store, f"{first.alert_id}.a") is State.SUPERSEDED
+
+
+@pytest.mark.parametrize("supersede", [False, True])
+async def test_a_state_that_is_not_held_takes_the_place_of_one_that_is(store: Store, *, supersede: bool) -> None:
+    """Also on a route that wants every state: the closing of what it was not told of is all there is to say."""
+    first = await store.put(a_state("k", "b", to=(held(),)), LEASES)
+    closing = await store.put(a_state("k", "-b", to=told(supersede=supersede)), LEASES)
+    assert [claim.before for claim in closing.claims] == [None]
+    assert await state_of(store, f"{first.alert_id}.a") is State.SUPERSEDED
+
+
+async def test_one_that_is_tried_already_does_not_give_way_to_a_state_that_waits_for_its_turn(store: Store) -> None:
+    retry = await a_retry(store, delay_s=30, key="k")
+    await store.put(a_state("k", "b", to=(now("a"),)), LEASES)
+    assert await state_of(store, retry) is State.PENDING
+
+
+async def test_what_is_held_waits_also_when_the_receiver_is_back(store: Store, clock: FakeClock) -> None:
+    retry = await a_retry(store, delay_s=30)
+    await store.put(a_state("k", "b", to=(held(after_s=20),)), LEASES)
+    await enter(store, "l")
+    assert await store.hasten("a") == 1
+    assert [claim.delivery_id for claim in await claim_all(store)] == [retry]
+    clock.advance(20)
+    assert len(await claim_all(store)) == 1
+
+
+async def test_a_probe_does_not_take_what_is_held(store: Store) -> None:
+    await store.put(a_state("k", "b", to=(held(after_s=20),)), LEASES)
+    await enter(store, "l")
+    assert await claim_all(store, early=True) == ()
+    retry = await a_retry(store, delay_s=30)
+    assert [claim.delivery_id for claim in await claim_all(store, early=True)] == [retry]
+
+
+async def test_what_is_held_does_not_fill_a_group_and_goes_out_with_it(store: Store, clock: FakeClock) -> None:
+    names = [f"{(await store.put(a_state(key, 'b', to=(_held_member(),)), LEASES)).alert_id}.a" for key in "klmn"]
+    assert await claim_all(store) == (), "four of three, but all outside the hours"
+    (awake,) = await enter(store, "o")
+    clock.advance(30)
+    assert [carried(claim) for claim in await claim_all(store)] == [[awake]]
+    clock.advance(70)
+    (claim,) = await claim_all(store)
+    assert sorted(carried(claim)) == sorted(names)
+
+
+def _held_member() -> NewDelivery:
+    return held(terms=GROUPED, group="g")
+
+
+def stand_in(route: str = "b", *, after_s: float = 900, for_: str = "a") -> NewDelivery:
+    return NewDelivery(route, due_us=_in(after_s), stands_in_for=for_)
+
+
+async def first_and_second(store: Store, *, key: str = "k") -> Stored:
+    return await store.put(a_state(key, "b", to=(*told(), stand_in())), LEASES)
+
+
+@pytest.mark.parametrize("state", [State.DELIVERED, State.SUPERSEDED])
+async def test_a_stand_in_is_given_up_when_the_first_route_has_settled_it(
+    store: Store, clock: FakeClock, state: State
+) -> None:
+    stored = await first_and_second(store)
+    (claim,) = stored.claims
+    await store.record(a_result(claim, state, stood_in=True))
+    found = await store.delivery(f"{stored.alert_id}.b", stopped=())
+    assert found is not None
+    assert (found[0].state, found[0].reason) == (State.SUPERSEDED, "the route it stands in for delivered")
+    clock.advance(900)
+    assert await claim_all(store, "b") == ()
+
+
+@pytest.mark.parametrize("state", [State.DEAD, State.PENDING, State.PARKED])
+async def test_a_stand_in_is_due_when_the_first_route_has_not_delivered_in_time(
+    store: Store, clock: FakeClock, state: State
+) -> None:
+    stored = await first_and_second(store)
+    assert stored.later == (("b", 900 * SECOND_US),)
+    await store.record(a_result(stored.claims[0], state, delay_s=5000, stood_in=True))
+    clock.advance(899)
+    assert await claim_all(store, "b") == ()
+    clock.advance(1)
+    assert [claim.alert_id for claim in await claim_all(store, "b")] == [stored.alert_id]
+
+
+async def test_a_stand_in_that_was_sent_stays_sent(store: Store, clock: FakeClock) -> None:
+    stored = await first_and_second(store)
+    clock.advance(900)
+    (claim,) = await claim_all(store, "b")
+    await store.record(a_result(stored.claims[0], stood_in=True))
+    assert await state_of(store, claim.delivery_id) is State.SENDING
+    assert (await store.record(a_result(claim))).applied
+
+
+async def test_there_is_no_stand_in_where_the_first_route_is_told_nothing(store: Store) -> None:
+    stored = await store.put(a_state("k", "-b", to=(*told(), stand_in())), LEASES)
+    assert (stored.routes, stored.later, stored.decided[0].word) == ((), (), Word.CLOSED)
+
+
+async def test_there_is_no_stand_in_where_the_second_route_has_the_alert_already(store: Store) -> None:
+    stored = await store.put(a_state("k", "b", to=(*told(), *told("b"), stand_in())), LEASES)
+    assert (stored.routes, stored.later) == (("a", "b"), ())
+    assert [claim.route for claim in stored.claims] == ["a", "b"]
+
+
+async def test_a_newer_state_takes_over_the_wait_of_an_older_one_that_was_not_delivered(
+    store: Store, clock: FakeClock
+) -> None:
+    older = await first_and_second(store)
+    clock.advance(600)
+    newer = await store.put(a_state("k", "b", "c", to=(*told(), stand_in(after_s=1500))), LEASES)
+    assert newer.later == (("b", 300 * SECOND_US),), "the receiver has been silent since the first"
+    assert await state_of(store, f"{older.alert_id}.b") is State.SUPERSEDED
+    clock.advance(300)
+    assert [claim.alert_id for claim in await claim_all(store, "b")] == [newer.alert_id]
+
+
+async def test_a_stand_in_does_not_hold_up_what_its_route_takes_itself(store: Store) -> None:
+    await first_and_second(store)
+    own = await store.put(a_state("k", "b", "c", to=(now("b"),)), LEASES)
+    assert [claim.route for claim in own.claims] == ["b"]
+
+
+async def test_a_stand_in_gives_way_to_nobody_it_does_not_know(store: Store) -> None:
+    """Its route's own delivery for the hours to come is not lost with it."""
+    await store.put(a_state("k", "b", to=(held("b"),)), LEASES)
+    stored = await first_and_second(store)
+    await store.record(a_result(stored.claims[0], stood_in=True))
+    assert await store.next_due(["b"]) == {"b": 100 * SECOND_US}
+
+
+async def test_one_delivery_of_an_incident_is_out_at_a_time_also_when_a_stand_in_is_given_up(store: Store) -> None:
+    (own,) = (await store.put(a_state("k", "b", to=(now("b"),)), LEASES)).claims
+    stored = await store.put(a_state("k", "b", "c", to=(*told(), stand_in())), LEASES)
+    third = await store.put(a_state("k", "c", to=(now("b"),)), LEASES)
+    await store.record(a_result(stored.claims[0], stood_in=True))
+    assert await claim_all(store, "b") == ()
+    assert (await store.record(a_result(own))).promoted
+    assert [claim.alert_id for claim in await claim_all(store, "b")] == [third.alert_id]
+
+
+async def test_decisions_made_before_and_in_the_store_are_kept_together(store: Store) -> None:
+    alert = a_state("k", "b", to=told())._replace(decisions=(Decision("c", Word.COVERED, "a took it"),))
+    stored = await store.put(alert, LEASES)
+    assert await words(store, stored.alert_id) == {"c": "covered", "a": "told"}
