@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from gateway.domain.authenticate import Source
 from gateway.domain.condition import Match
+from gateway.domain.window import WhenMuted
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.settings.envfile import read_layers
 from gateway.settings.gateway import GatewaySettings
@@ -53,16 +55,19 @@ def read_configuration(
     routes = read_routes(entries, mistakes)
     if mistakes:
         raise ConfigurationMistakes(mistakes)
-    warnings = tuple(_warnings(settings, routes))
+    warnings = tuple(_warnings(settings, routes, datetime.now(UTC)))
     return Configuration(settings, make_sources(settings), routes, revision_of(routes), warnings)
 
 
-def _warnings(settings: GatewaySettings, routes: Sequence[ConfiguredRoute]) -> Iterator[str]:
+def _warnings(settings: GatewaySettings, routes: Sequence[ConfiguredRoute], now: datetime) -> Iterator[str]:
     if not routes:
         yield "no route: alerts are stored and go nowhere"
     for route in routes:
         for name in _unknown_sources(route, settings):
             yield f'route "{route.name}": SOURCES names "{name}", and there is no such source'
+        if route.schedule and route.schedule.opens_at(now) is None:
+            fate = "waits for good" if route.when_muted is WhenMuted.HOLD else "is not sent"
+            yield f'route "{route.name}": ACTIVE and MUTE leave it no hour from now on, so what it takes {fate}'
     if settings.allow_unauthenticated:
         yield f"GATEWAY_ALLOW_UNAUTHENTICATED: whoever reaches {settings.listen} can send alerts"
     if settings.ops_listen and not settings.ops_listen.is_loopback and not settings.ops_token:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from gateway.settings.envfile import Layer, Value, why
 from gateway.settings.mistakes import ENVIRONMENT, Mistake, quoted
+from gateway.settings.units import items
 
 T = TypeVar("T")
 
@@ -38,11 +39,18 @@ class Keys:
 
     def read(self, key: str, parse: Callable[[str], T], default: T) -> T:
         """The parsed value; the default when it is not given or wrong (which is a mistake then)."""
+        return self._parsed(key, lambda value: parse(value.text), default)
+
+    def read_items(self, key: str, parse: Callable[[Sequence[str]], T], default: T) -> T:
+        """As `read`, of a list."""
+        return self._parsed(key, lambda value: parse(items(value.text, from_file=value.from_file)), default)
+
+    def _parsed(self, key: str, parse: Callable[[Value], T], default: T) -> T:
         value = self.values.get(key)
-        if value is None:
+        if value is None or key in self.broken:
             return default
         try:
-            return parse(value.text)
+            return parse(value)
         except ValueError as error:
             self.refuse(key, str(error))
             return default

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -24,49 +25,61 @@ from gateway.settings.mistakes import Mistake, listed, nearest, or_nearest, quot
 from gateway.settings.policies import POLICY_KEYS, read_policy, usual_policy
 from gateway.settings.routefiles import RouteEntries
 from gateway.settings.sentences import ended, sentence
+from gateway.settings.telling import TELLING_KEYS, Telling, check_chains, check_digests, read_telling, usual_notify
 from gateway.settings.units import items, unknown_choice
 
+_ROUTE_KEYS = (*FILTER_KEYS, *POLICY_KEYS, *TELLING_KEYS)
 _LINE_ENDS = re.compile(r"[\r\n]+")
 
 
 def read_routes(entries: Sequence[RouteEntries], mistakes: list[Mistake]) -> tuple[ConfiguredRoute, ...]:
     """The routes without a mistake, in the order given."""
     names = [route.name for route in entries]
-    read = (_read_route(route, names, mistakes) for route in entries)
-    return tuple(route for route in read if route is not None)
+    read = {route.name: _read_route(route, names) for route in entries}
+    check_chains({name: (found.telling.chain, found.keys) for name, found in read.items()})
+    for found in read.values():
+        mistakes += found.keys.mistakes
+    return tuple(found.route for found in read.values() if found.route and not found.keys.mistakes)
 
 
-def _read_route(entries: RouteEntries, names: Sequence[str], mistakes: list[Mistake]) -> ConfiguredRoute | None:
+class _Read(NamedTuple):
+    """`route` None: something is wrong with it, which stands in `keys.mistakes`."""
+
+    route: ConfiguredRoute | None
+    telling: Telling
+    keys: Keys
+
+
+def _read_route(entries: RouteEntries, names: Sequence[str]) -> _Read:
     keys = Keys()
-    try:
-        return _route(entries, names, keys)
-    finally:
-        mistakes += keys.mistakes
-
-
-def _route(entries: RouteEntries, names: Sequence[str], keys: Keys) -> ConfiguredRoute | None:
     kind = _read_kind(entries, names, keys)
     if kind is None:
-        _check_common(entries, keys)
-        return None
+        return _Read(None, _read_common(entries, keys), keys)
     _refuse_unknown(entries, keys, kind.known, f"a route to {kind.name} has no such key")
-    _take(keys, (*FILTER_KEYS, *POLICY_KEYS, *kind.keys), entries.layers, kind.known, kind.secrets)
+    _take(keys, (*_ROUTE_KEYS, *kind.keys), entries.layers, kind.known, kind.secrets)
     _check_files(kind, keys)
     chosen = _read_filter(keys)
     policy = read_policy(keys, usual_policy(kind.destination))
+    telling = read_telling(keys, usual_notify(kind.destination, policy.backlog))
     settings = _read_settings(entries, kind, keys)
+    if settings is not None:
+        check_digests(settings, keys)
     if chosen is None or settings is None or keys.mistakes:
-        return None
-    return ConfiguredRoute(entries.name, chosen, policy, kind.name, kind.destination, settings, entries.origin)
+        return _Read(None, telling, keys)
+    route = ConfiguredRoute(
+        entries.name, chosen, policy, kind.name, kind.destination, settings, entries.origin, *telling
+    )
+    return _Read(route, telling, keys)
 
 
-def _check_common(entries: RouteEntries, keys: Keys) -> None:
+def _read_common(entries: RouteEntries, keys: Keys) -> Telling:
     """Without a kind its own keys cannot be judged; those of every route can, and a key that no kind knows."""
     known = frozenset[str]().union(*(kind_of(name).known for name in kinds()))
     _refuse_unknown(entries, keys, known, "no route has such a key")
-    _take(keys, (*FILTER_KEYS, *POLICY_KEYS), entries.layers, known, ())
+    _take(keys, _ROUTE_KEYS, entries.layers, known, ())
     _read_filter(keys)
     read_policy(keys, Policy())
+    return read_telling(keys, usual=None)
 
 
 def _refuse_unknown(entries: RouteEntries, keys: Keys, known: Collection[str], said: str) -> None:
