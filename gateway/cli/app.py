@@ -6,6 +6,7 @@ import typer
 
 import gateway
 from gateway.cli import (
+    backtest,
     check,
     deliveries,
     demo,
@@ -54,6 +55,7 @@ app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(check.check)
 app.command()(explain.explain)
+app.command()(backtest.backtest)
 app.command()(send.send)
 app.command()(test.test)
 app.command()(destinations.destinations)
