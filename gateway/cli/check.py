@@ -4,10 +4,21 @@ from typing import TYPE_CHECKING
 
 from gateway.cli.configuration import AsJson, EnvFiles, load
 from gateway.cli.output import as_json, counted, heading, line
-from gateway.cli.words import attempts_in_words, backlog_in_words, pace_in_words, rate_as_written, waits_in_words
+from gateway.cli.words import (
+    attempts_in_words,
+    backlog_in_words,
+    pace_in_words,
+    pairs_as_written,
+    rate_as_written,
+    telling_in_words,
+    waits_in_words,
+)
 from gateway.domain.alert import JSON
+from gateway.domain.notify import written
 
 if TYPE_CHECKING:
+    from gateway.domain.chain import Chain
+    from gateway.domain.grouping import Grouping
     from gateway.pipeline.configured import ConfiguredRoute
     from gateway.settings.configuration import Configuration
 
@@ -49,11 +60,17 @@ def _print_route(route: ConfiguredRoute) -> None:
     heading(f"\nroute {route.name} -> {route.kind} ({route.origin})")
     if not route.policy.enabled:
         line("    disabled: its alerts are stored and wait")
-    line(f"    takes    {route.filter.describe()}")
-    line(f"    tries    {attempts_in_words(route.policy)}")
-    line(f"    again    {waits_in_words(route.policy)}")
-    line(f"    pace     {pace_in_words(route.policy)}")
-    line(f"    backlog  {backlog_in_words(route.policy)}")
+    _print_row("takes", route.filter.describe())
+    for label, said in telling_in_words(route):
+        _print_row(label, said)
+    _print_row("tries", attempts_in_words(route.policy))
+    _print_row("again", waits_in_words(route.policy))
+    _print_row("pace", pace_in_words(route.policy))
+    _print_row("backlog", backlog_in_words(route.policy))
+
+
+def _print_row(label: str, said: str) -> None:
+    line(f"    {label:<8} {said}")
 
 
 def _document(configuration: Configuration) -> dict[str, JSON]:
@@ -80,7 +97,7 @@ def _document(configuration: Configuration) -> dict[str, JSON]:
 
 
 def _route_document(route: ConfiguredRoute) -> dict[str, JSON]:
-    policy = route.policy
+    policy, flap, schedule = route.policy, route.terms.flap, route.schedule
     return {
         "name": route.name,
         "destination": route.kind,
@@ -93,4 +110,41 @@ def _route_document(route: ConfiguredRoute) -> dict[str, JSON]:
         "concurrency": policy.concurrency,
         "rate_limit": rate_as_written(policy.pace),
         "backlog": policy.backlog,
+        "notify": written(route.terms.notify),
+        "remind_after_s": _seconds(route.terms.remind_after_us),
+        "group": _group_document(route.terms.grouping),
+        "inhibit": list(pairs_as_written(route.terms.inhibitor)),
+        "flap": {"max": flap.most, "window_s": _seconds(flap.window_us)} if flap else None,
+        "active": schedule.active.describe() if schedule and schedule.active else None,
+        "mute": schedule.mute.describe() if schedule and schedule.mute else None,
+        "muted": route.when_muted.value if schedule else None,
+        "when": route.when.text if route.when else None,
+        **_chain_document(route.chain),
     }
+
+
+def _group_document(grouping: Grouping | None) -> JSON:
+    if grouping is None:
+        return None
+    return {
+        "by": list(grouping.by),
+        "wait_s": _seconds(grouping.wait_us),
+        "interval_s": _seconds(grouping.interval_us),
+        "max": grouping.most,
+        "bypass": grouping.bypass.value if grouping.bypass else None,
+    }
+
+
+def _chain_document(chain: Chain) -> dict[str, JSON]:
+    return {
+        "catch_all": chain.catch_all,
+        "stop": chain.stop,
+        "order": chain.order,
+        "fallback": chain.fallback or None,
+        "fallback_after_s": _seconds(chain.fallback_after_us),
+        "fallback_only": chain.fallback_only,
+    }
+
+
+def _seconds(microseconds: int | None) -> float | None:
+    return None if microseconds is None else microseconds / 1_000_000

@@ -9,6 +9,7 @@ from gateway.cli.output import as_json, heading, line, table, unknown
 from gateway.cli.words import rate_as_written
 from gateway.domain.alert import JSON
 from gateway.domain.filter import FILTER_KEYS
+from gateway.domain.notify import written
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -56,13 +57,16 @@ def _describe(name: str, *, json_: bool) -> None:
 
 
 def _print(kind: Kind) -> None:
+    from gateway.settings.telling import TELLING_KEYS  # noqa: PLC0415
+
     destination = kind.destination
     heading(f"{kind.name}: {destination.summary}\n")
     rows = [(str(s["key"]), _default(s), _meaning(s)) for s in _settings(kind)]
     rows += [(key, value, "as for every route") for key, value in _policy(destination).items()]
     table(("key", "default", "meaning"), rows)
     line("\nEvery key may be given as <KEY>_FILE, the path of a file with the value.")
-    line(f"Filter, as for every route: {', '.join(key for key in FILTER_KEYS if not key.startswith('NOT_'))}, NOT_….\n")
+    line(f"Filter, as for every route: {', '.join(key for key in FILTER_KEYS if not key.startswith('NOT_'))}, NOT_….")
+    line(f"What is told and when, as for every route: {', '.join(TELLING_KEYS)}.\n")
     if destination.limits:
         table(("limit", ""), list(destination.limits.items()))
     heading("\nAn example, config/routes/<name>.env:\n")
@@ -83,10 +87,13 @@ def _document(kind: Kind) -> dict[str, JSON]:
 
 def _policy(destination: Destination[Any]) -> dict[str, str]:
     """What a route to it has unless it says otherwise, in the form that route files take."""
+    from gateway.settings.telling import usual_notify  # noqa: PLC0415
+
     return {
         "CONCURRENCY": str(destination.concurrency),
         "RATE_LIMIT": rate_as_written(destination.pace),
         "BACKLOG": destination.backlog,
+        "NOTIFY": written(usual_notify(destination, destination.backlog)),
     }
 
 

@@ -1,11 +1,26 @@
-"""What a route's policy amounts to, in words and as real time."""
+"""What a route amounts to, in words and as real time: its policy, and what its receiver is told."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
+from gateway.domain.chain import FALLBACK_AFTER_US, Chain
+from gateway.domain.change import Reason
+from gateway.domain.flap import FlapRule
+from gateway.domain.grouping import Grouping
+from gateway.domain.inhibit import Inhibitor
+from gateway.domain.notify import written
 from gateway.domain.policy import Pace, Policy
+from gateway.domain.severity import Severity
+from gateway.domain.telling import Terms
+from gateway.domain.window import Schedule, WhenMuted
 
+if TYPE_CHECKING:
+    from gateway.pipeline.configured import ConfiguredRoute
+
+_SECOND_US = 1_000_000
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _EACH = {"s": "a second", "m": "a minute", "h": "an hour"}
 _DAYS_FROM_S = 100 * 3600
@@ -46,6 +61,89 @@ def backlog_in_words(policy: Policy) -> str:
     if policy.backlog == "latest":
         return "the latest state of each alert; older ones that still wait are left out"
     return "every state that waits, in order"
+
+
+def telling_in_words(route: ConfiguredRoute) -> Iterator[tuple[str, str]]:
+    """What a route's receiver is told: a word for what it is about, and the rest. Only of what the route has."""
+    if route.when:
+        yield "when", route.when.describe()
+    yield from _terms_in_words(route.terms)
+    if route.schedule:
+        yield from _schedule_in_words(route.schedule, route.when_muted)
+    if others := "; ".join(_chain_in_words(route.chain)):
+        yield "others", others
+
+
+def _terms_in_words(terms: Terms) -> Iterator[tuple[str, str]]:
+    yield "told of", told_in_words(terms)
+    if terms.grouping:
+        yield "grouped", grouping_in_words(terms.grouping)
+    if terms.inhibitor:
+        yield "inhibits", "; ".join(pairs_as_written(terms.inhibitor))
+    if terms.flap:
+        yield "flapping", flap_in_words(terms.flap)
+
+
+def _schedule_in_words(schedule: Schedule, when_muted: WhenMuted) -> Iterator[tuple[str, str]]:
+    if schedule.active:
+        yield "active", schedule.active.describe()
+    if schedule.mute:
+        yield "muted", schedule.mute.describe()
+    yield "shut", shut_in_words(when_muted)
+
+
+def told_in_words(terms: Terms) -> str:
+    """`new, grew; reminded after 7d`."""
+    if Reason.UNCHANGED in terms.notify:
+        return "every alert, also when it repeats what is known"
+    remind_us = terms.remind_after_us
+    reminded = f"reminded after {duration_in_words(remind_us / _SECOND_US)}" if remind_us else "no reminders"
+    return f"{written(terms.notify)}; {reminded}"
+
+
+def grouping_in_words(grouping: Grouping) -> str:
+    """`by environment, 30s after the first; no sooner than 5m after the last message; at once when 100 wait; …`."""
+    wait, interval = (duration_in_words(us / _SECOND_US) for us in (grouping.wait_us, grouping.interval_us))
+    parts = [
+        f"by {', '.join(grouping.by)}, {wait} after the first",
+        f"no sooner than {interval} after the group's last message",
+        f"at once when {grouping.most} wait",
+    ]
+    if grouping.bypass:
+        above = "" if grouping.bypass is Severity.CRITICAL else " and above"
+        parts.append(f"{grouping.bypass}{above} at once and alone")
+    return "; ".join(parts)
+
+
+def pairs_as_written(inhibitor: Inhibitor) -> list[str]:
+    """As INHIBIT takes them, one by one: `AR-1045>AR-651`. Case does not count there."""
+    return [f"{link.wide.pattern}>{link.narrow.pattern}".upper() for link in inhibitor.links]
+
+
+def flap_in_words(rule: FlapRule) -> str:
+    window = duration_in_words(rule.window_us / _SECOND_US)
+    return f"after more than {rule.most} changes in {window}, told once more and then when nothing changed for {window}"
+
+
+def shut_in_words(when_muted: WhenMuted) -> str:
+    """What becomes of alerts outside ACTIVE and inside MUTE."""
+    if when_muted is WhenMuted.DROP:
+        return "what comes meanwhile is never sent"
+    return "what comes meanwhile waits, and is sent when the route opens if it still stands then"
+
+
+def _chain_in_words(chain: Chain) -> Iterator[str]:
+    if chain.catch_all:
+        yield "takes only what no other route took"
+    if chain.stop:
+        yield "no later route gets what it takes"
+    if chain.order is not None:
+        yield f"its place in the order is {chain.order}"
+    if chain.fallback:
+        after_us = FALLBACK_AFTER_US if chain.fallback_after_us is None else chain.fallback_after_us
+        yield f"{chain.fallback} gets what is not delivered after {duration_in_words(after_us / _SECOND_US)}"
+    if chain.fallback_only:
+        yield "takes only what another route hands over"
 
 
 def _rate_in_words(pace: Pace) -> str:
