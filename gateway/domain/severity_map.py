@@ -19,6 +19,9 @@ SYSLOG_CLOSED = 6
 # ArcSight CEF and QRadar LEEF: 0 to 10. Nothing said counts as medium.
 CEF: Mapping[Severity, int] = {_C: 10, _H: 8, _M: 5, _L: 3, _U: 5}
 
+# OCSF `severity_id`: critical, high, medium, low; 0 where nothing is known.
+OCSF: Mapping[Severity, int] = {_C: 5, _H: 4, _M: 3, _L: 2, _U: 0}
+
 # One colour for each, as 0xRRGGBB, and a quiet grey for what is closed.
 COLOUR: Mapping[Severity, int] = {_C: 0xD32F2F, _H: 0xF57C00, _M: 0xFBC02D, _L: 0x1976D2, _U: 0x9E9E9E}
 COLOUR_CLOSED = 0x607D8B
