@@ -105,6 +105,11 @@ def _beyond_the_examples(base: str, how: str, planted: Planted) -> dict[str, dic
             "USERNAME": "gateway",
             "PASSWORD": planted.special(f"ntfy password, {how}"),
         },
+        f"alertmanager_token_{how}": {
+            "DESTINATION": "alertmanager",
+            "URL": base,
+            "TOKEN": planted.word(f"Alertmanager's token, {how}"),
+        },
     }
 
 

@@ -1,0 +1,189 @@
+"""Prometheus Alertmanager, API v2 (also Mimir's and others' that speak it): one of its alerts for each of ours.
+
+Sources: https://prometheus.io/docs/alerting/latest/clients/ and https://github.com/prometheus/alertmanager
+(api/v2/openapi.yaml; api/v2/api.go: the valid alerts of a batch are stored also where the answer is 400, an empty label
+is none; alert/alert.go, before that types/types.go: how an alert is merged with the one before).
+
+What makes two alerts the same is their labels, so what changes stands in annotations. The severity is a label all the
+same, because routes and inhibitions go by it: where it changed since we told the receiver, the alert under the old
+labels is resolved in the same request.
+
+Prometheus sends an alert again every minute, and without that it resolves after `resolve_timeout` (5 minutes). We send
+when Cloud Optix does, which repeats what stands at its syncs, hourly unless configured otherwise; so the alert carries
+an end of its own, a day and two hours ahead, every repeat is sent on to push it further (NOTIFY=all), and an alert that
+Cloud Optix speaks of no more goes by itself. A resolve ends a few minutes ago: an end that is in the future by
+Alertmanager's clock would lose against the one we gave before.
+
+Replicas do not share alerts: each has to be sent all of them. One route is one replica, so that one which is down has
+its own retries and holds up no other: write one route file for each.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations._http import Token, base_url, explained, post_json, unproven
+from gateway.destinations._report import report
+from gateway.domain.alert import JSON, Alert
+from gateway.domain.digest import EVENT_TYPE as DIGEST
+from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Tls
+from gateway.domain.notify import EVERYTHING
+from gateway.domain.optix import console_url
+from gateway.domain.outcome import Outcome, OutcomeClass, judge
+from gateway.domain.severity import Severity, severity_of
+from gateway.domain.text import code_points, cut, is_visible, one_line
+from gateway.domain.wording import state, title
+
+_LABEL, _SUMMARY, _DESCRIPTION, _URL = 400, 1000, 20_000, 4000
+_RESOLVED_AGO = timedelta(minutes=5)
+_TEST_LASTS = timedelta(minutes=5)
+
+
+class AlertmanagerSettings(DestinationSettings):
+    url: Annotated[str, AfterValidator(base_url)] = Field(
+        description="one replica's address, with its path if it has one; a route for each replica"
+    )
+    alertname: str = Field("CloudOptix", min_length=1, max_length=100, description="the label alertname")
+    ends_after_hours: int = Field(
+        26, ge=1, le=8784, description="how long an alert stands when Cloud Optix does not repeat it"
+    )
+    token: Token | None = Field(None, description="bearer token")
+    username: str | None = Field(None, min_length=1, description="sign in by name, together with PASSWORD")
+    password: SecretStr | None = Field(None, description="goes with USERNAME")
+    ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
+    tls_verify: bool = Field(True, description="false accepts any certificate")
+
+    def secrets(self) -> tuple[str, ...]:
+        pair = self._basic()
+        return (pair, *super().secrets()) if pair else super().secrets()
+
+    def credentials(self) -> tuple[tuple[str, str], ...]:
+        if self.token is not None:
+            return (("Authorization", f"Bearer {self.token.get_secret_value()}"),)
+        return (("Authorization", f"Basic {pair}"),) if (pair := self._basic()) else ()
+
+    def _basic(self) -> str:
+        if self.username is None or self.password is None:
+            return ""
+        return b64encode(f"{self.username}:{self.password.get_secret_value()}".encode()).decode("ascii")
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("USERNAME and PASSWORD go together")
+        if self.token is not None and self.username is not None:
+            raise ValueError("TOKEN or USERNAME and PASSWORD, not both")
+        return self
+
+
+def format_message(alert: Alert, context: Context, settings: AlertmanagerSettings) -> HttpRequest:
+    alerts = [_alert(alert, context, settings)]
+    earlier = _earlier(alert, context)
+    if earlier is not alert.severity:
+        alerts.append(_resolved(replace(alert, severity=earlier), context, settings))
+    tls = Tls(settings.ca_file, settings.tls_verify)
+    return post_json(f"{settings.url}/api/v2/alerts", alerts, settings.credentials(), tls)
+
+
+def _earlier(alert: Alert, context: Context) -> Severity:
+    """The severity that stands in the labels of what the receiver was told last; of a digest it is not known."""
+    if not context.before or alert.event_type == DIGEST:
+        return alert.severity
+    return severity_of(context.change(alert).score_before)
+
+
+def _alert(alert: Alert, context: Context, settings: AlertmanagerSettings) -> JSON:
+    if alert.is_closed:
+        return _resolved(alert, context, settings)
+    lasts = _TEST_LASTS if context.test else timedelta(hours=settings.ends_after_hours)
+    return _posted(alert, context, settings, context.sent_at, context.sent_at + lasts)
+
+
+def _resolved(alert: Alert, context: Context, settings: AlertmanagerSettings) -> JSON:
+    ended_at = context.sent_at - _RESOLVED_AGO
+    return _posted(alert, context, settings, ended_at, ended_at)
+
+
+def _posted(
+    alert: Alert, context: Context, settings: AlertmanagerSettings, starts_at: datetime, ends_at: datetime
+) -> JSON:
+    posted: dict[str, JSON] = {
+        "labels": _labels(alert, context, settings),
+        "annotations": _annotations(alert, context),
+        "startsAt": starts_at.isoformat(),
+        "endsAt": ends_at.isoformat(),
+    }
+    if len(link := console_url(alert)) <= _URL:
+        posted["generatorURL"] = link
+    return posted
+
+
+def _labels(alert: Alert, context: Context, settings: AlertmanagerSettings) -> JSON:
+    """What does not change while the alert stands."""
+    named = {
+        "alertname": settings.alertname,
+        "severity": alert.severity.value,
+        "optix_key": alert.key,
+        "source": alert.source,
+        "environment": alert.environment,
+        "provider": alert.provider,
+        "type": alert.alert_type,
+        "rule": alert.rule,
+        "test": "true" if context.test else "",
+    }
+    lines = {name: one_line(text) for name, text in named.items()}
+    return {name: cut(line, _LABEL, code_points) for name, line in lines.items() if is_visible(line)}
+
+
+def _annotations(alert: Alert, context: Context) -> JSON:
+    named = {
+        "summary": cut(title(alert, test=context.test), _SUMMARY, code_points),
+        "description": report(alert, context, _DESCRIPTION),
+        "changed": context.news(alert),
+        "resources": state(alert),
+        "score": "" if alert.score is None else f"{alert.score:g}",
+    }
+    return {name: text for name, text in named.items() if text}
+
+
+def read(answer: Answer, now: datetime) -> Outcome:
+    """200 without a word; 400 with a sentence on each label that is wrong."""
+    outcome = judge(answer, now)
+    if not isinstance(answer, HttpAnswer):
+        return outcome
+    if outcome.kind is not OutcomeClass.OK:
+        return explained(outcome, answer.body.decode("utf-8", "replace").strip())
+    if answer.body.lstrip().startswith(b"<"):
+        return unproven(outcome, "the answer is a page, not Alertmanager's")
+    return outcome
+
+
+DESTINATION = Destination(
+    summary="Prometheus Alertmanager: one of its alerts for each, resolved when it is suppressed; a route per replica",
+    settings=AlertmanagerSettings,
+    format=format_message,
+    read=read,
+    backlog="latest",
+    notify=EVERYTHING,
+    concurrency=8,
+    can_shrink=True,
+    limits={
+        "labels": "400 characters each",
+        "description": "20 000 characters; resources fill what the rest leaves, then +N more",
+        "replicas": "one for each route, because each must be sent every alert",
+    },
+    example="""\
+# One Alertmanager. Replicas do not share alerts: copy this file for each, am-1.env, am-2.env
+DESTINATION=alertmanager
+URL=https://alertmanager-0.example.com
+USERNAME=optix-gateway
+PASSWORD=change-me
+MIN_SEVERITY=medium
+""",
+)
