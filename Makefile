@@ -15,7 +15,7 @@ ifneq ($(wildcard $(PY) $(VENV)/.run $(VENV)/.dev),)
 STALE := $(shell $(PY) -c 0 2>/dev/null || rm -rf $(VENV))
 endif
 
-.PHONY: help run test unit lint format bench soak lock image clean
+.PHONY: help run test unit lint format bench soak month lock image clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -45,6 +45,9 @@ bench: $(VENV)/.dev ## the figures this project promises, measured on this machi
 
 soak: $(VENV)/.dev ## kill the gateway again and again under load: nothing may be lost (minutes)
 	@$(PY) -m tests.soak $(SOAK)
+
+month: $(VENV)/.dev ## a simulated month of hourly repeats: what is sent of it, and that nobody misses a change (minutes)
+	@$(PY) -m tests.month $(MONTH)
 
 # LOCK=--upgrade takes the newest releases; without it only what pyproject.toml asks for changes.
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet $(LOCK) --generate-hashes --strip-extras \
