@@ -110,6 +110,12 @@ def _beyond_the_examples(base: str, how: str, planted: Planted) -> dict[str, dic
             "URL": base,
             "TOKEN": planted.word(f"Alertmanager's token, {how}"),
         },
+        f"slack_bot_{how}": {
+            "DESTINATION": "slack",
+            "API_URL": base,
+            "CHANNEL": "C0000000000",
+            "TOKEN": planted.word(f"token of a bot, {how}"),
+        },
     }
 
 
