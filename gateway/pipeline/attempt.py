@@ -131,6 +131,7 @@ class Courier:
             given_up=step.given_up,
             told=parcel.told() if delivered else None,
             remembers=claim.remembers,
+            stood_in=bool(route.chain.fallback),
             members=parcel.member_results(delivered=delivered) if claim.members else (),
         )
 

@@ -35,8 +35,8 @@ UPDATE delivery SET state = 1, token = token + 1, attempts = attempts + 1, claim
 """
 TAKEN = """
 SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, a.received_us, d.due_us, d.claimed_us, d.first_us,
-       d.attempts, d.shrink, d.progress, d.fresh, d.remembers, d.cluster, a.before,
-       iif(t.told_us IS NULL, NULL, t.known), t.reference
+       d.attempts, d.shrink, d.progress, d.fresh, d.remembers, d.cluster,
+       iif(d.stands_in_for = '', a.before, NULL), iif(t.told_us IS NULL, NULL, t.known), t.reference
 FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert = d.alert
     LEFT JOIN told AS t ON d.remembers AND t.route = d.route AND t.key = d.key
 WHERE d.id = ?
