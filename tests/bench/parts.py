@@ -14,12 +14,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from tests.bench.measure import CONNECTIONS, Burst, Stopwatch, bodies, burst, middle, paced, settle
-from tests.bench.subjects import Routes, gateway, many_routes, one_route, relay, to
+from tests.bench.subjects import Routes, gateway, many_routes, one_route, relay, to, told_of_changes
 from tests.bench.table import Row
 from tests.load.program import Gateway, rss_mib
 from tests.load.receiver import OK, SILENT, Receiver, Reply
 from tests.load.sender import post_all
 
+TELLING_RATIO = 1.25
 CPU_RATIO, PER_S, P99_MS, IDLE_MIB, FULL_MIB, READY_S, ROUTES_RATIO, LOSS = 2.0, 2000, 10.0, 64, 130, 1.0, 1.5, 0.05
 
 
@@ -40,6 +41,7 @@ async def throughput(folder: Path, sizes: Sizes) -> list[Row]:
     yardstick: list[Burst] = []
     single: list[Burst] = []
     among: list[Burst] = []
+    changes: list[Burst] = []
     ready: list[float] = []
     async with Receiver() as receiver:
         for _ in range(sizes.repetitions):
@@ -47,6 +49,8 @@ async def throughput(folder: Path, sizes: Sizes) -> list[Row]:
                 yardstick.append(await burst(process, port, [receiver], sizes.alerts))
             async with gateway(folder, one_route(receiver.url)) as (subject, _):
                 single.append(await burst(subject.process, subject.port, [receiver], sizes.alerts))
+            async with gateway(folder, told_of_changes(receiver.url)) as (subject, _):
+                changes.append(await burst(subject.process, subject.port, [receiver], sizes.alerts))
             async with gateway(folder, many_routes(receiver.url)) as (subject, ready_s):
                 ready.append(ready_s)
                 among.append(await burst(subject.process, subject.port, [receiver], sizes.alerts))
@@ -54,6 +58,7 @@ async def throughput(folder: Path, sizes: Sizes) -> list[Row]:
     relay_s, single_s = (middle([b.per_s for b in runs]) for runs in (yardstick, single))
     taken = middle([one.taken for one in single])
     ratio = middle([one.cpu_us / yard.cpu_us for one, yard in zip(single, yardstick, strict=True)])
+    telling = middle([told.cpu_us / one.cpu_us for told, one in zip(changes, single, strict=True)])
     spread = middle([many.cpu_us / one.cpu_us for many, one in zip(among, single, strict=True)])
     return [
         Row("relay: CPU per alert, in and out", f"{relay_us:.0f} µs, {relay_s:.0f}/s"),
@@ -61,6 +66,8 @@ async def throughput(folder: Path, sizes: Sizes) -> list[Row]:
         Row("gateway: CPU against the relay", f"{ratio:.2f} ×", f"≤ {CPU_RATIO} ×", ratio <= CPU_RATIO),
         Row("gateway: delivered, one core saturated", f"{single_s:.0f}/s ({taken:.0%} of the core went elsewhere)",
             f"≥ {PER_S}/s", single_s >= PER_S),
+        Row("told of changes only: CPU against told everything", f"{telling:.2f} ×", f"≤ {TELLING_RATIO} ×",
+            telling <= TELLING_RATIO),
         Row("1,000 routes, one of which takes it: CPU against one route", f"{spread:.2f} ×", f"≤ {ROUTES_RATIO} ×",
             spread <= ROUTES_RATIO),
         Row("1,000 routes: start to ready", f"{middle(ready):.2f} s"),

@@ -48,6 +48,11 @@ def one_route(url: str) -> Routes:
     return {"matching": to(url, ENVIRONMENTS=ACCOUNT)}
 
 
+def told_of_changes(url: str) -> Routes:
+    """The same route, whose receiver is told what it does not know yet: what it was told is looked up and kept."""
+    return {"matching": to(url, ENVIRONMENTS=ACCOUNT, NOTIFY="new,grew,shrank,raised,suppressed,reopened")}
+
+
 def many_routes(url: str, count: int = 1000) -> Routes:
     """The same route among others that take nothing, each for a reason of its own."""
     others = {f"other-{number}": to(url, **_unmet(number)) for number in range(count - 1)}
