@@ -234,6 +234,7 @@ def check_wording(kind: str, alert: Alert, before: bytes | None, reference: str)
             read(first.body)
 
 
+@every_kind
 def test_what_is_sent_for_every_sample_stands_in_the_golden_file(kind: str, update_golden: bool) -> None:  # noqa: FBT001
     check_golden(kind, GOLDEN, update=update_golden)
 
