@@ -17,7 +17,7 @@ _SHRUNK = "(the whole message was refused as too large: details and resources ar
 
 
 class Manner(NamedTuple):
-    """How a text is written. `bullet`: before each fact."""
+    """How a text is written. `bullet`: before each fact and each change; resources always have one."""
 
     escape: Escape
     bullet: str
@@ -41,7 +41,7 @@ def report(
     text = _joined((*parts, fit(details(alert), limit // 3, manner.escape, measure)))
     lines = resource_lines(alert)
     heading = f"Affected resources ({len(lines)}):\n\n"
-    listed = _listed(lines, limit - measure(f"{text}\n\n{heading}"), measure, manner)
+    listed = _listed(lines, limit - measure(f"{text}\n\n{heading}"), measure, Manner(manner.escape, "- "))
     return _joined((text, heading + listed if listed else ""))
 
 
@@ -60,6 +60,11 @@ def _facts(said: Sequence[Fact], measure: Measure, manner: Manner) -> str:
 
 
 def _listed(lines: Sequence[str], limit: int, measure: Measure, manner: Manner) -> str:
-    shown = [f"- {fit(line, _LINE, manner.escape, measure)}" for line in lines[: max(limit, 0) // 3 + 1]]
-    # What the slice left out cannot fit: each line takes three at least. It is counted all the same.
+    shown: list[str] = []
+    used = 0
+    for line in lines:
+        if used > limit:
+            break  # what follows cannot fit; it is counted all the same
+        shown.append(f"{manner.bullet}{fit(line, _LINE, manner.escape, measure)}")
+        used += measure(shown[-1])
     return fit_lines([*shown, *lines[len(shown) :]], limit, measure, most=len(shown))

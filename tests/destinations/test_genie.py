@@ -103,7 +103,7 @@ def test_what_changed_comes_first_in_the_facts(alert_of: AlertOf) -> None:
     assert said["details"]["Changed"] == "1 new of 2 open"
     link, changed = said["description"].split("\n\n")[:2]
     assert link.startswith("https://optix.sophos.com/")
-    assert changed == "Changed: 1 new of 2 open\n- + bucket-2"
+    assert changed == "Changed: 1 new of 2 open\n+ bucket-2"
 
 
 @both
