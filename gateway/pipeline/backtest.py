@@ -7,11 +7,10 @@ there are none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gateway.domain.alert import Alert, Resource
-from gateway.domain.delivery import NewDelivery
 from gateway.domain.optix import Unreadable, parse
 from gateway.domain.recording import Recording
 from gateway.domain.route import RouteTable
@@ -65,8 +64,8 @@ class Backtest:
         said = {decision.route: decision for decision in choice.decisions}
         due_us: dict[str, int] = {}
         for delivery in choice.deliveries:
-            if delivery.stands_in_for and not _is_needed(delivery, due_us):
-                continue
+            if delivery.stands_in_for:
+                continue  # every receiver takes what it is sent, so nobody has to stand in
             decision = self._ledger.decide(alert, delivery, state, at_us, moved=moved)
             if decision and not (decision.makes_delivery and delivery.route in said):
                 said[delivery.route] = decision
@@ -84,11 +83,6 @@ class Backtest:
         self._ledger.assume(told, alert, state, recording.received_us)
         for route in told:
             self._outbox.assume((route, alert.key))
-
-
-def _is_needed(stand_in: NewDelivery, due_us: Mapping[str, int]) -> bool:
-    """The first route does not deliver by then, and the second has it from nobody else."""
-    return due_us.get(stand_in.stands_in_for, 0) > stand_in.due_us and stand_in.route not in due_us
 
 
 def _state_of(alert: Alert) -> State:

@@ -100,13 +100,11 @@ class Chooser:
         return unmet, failed
 
     def _stand_ins(self, deliveries: Sequence[NewDelivery], now_us: int) -> Iterator[NewDelivery]:
-        """One delivery for each route at most: the first that needs a stand-in gets it. Nobody is late in silent hours:
-        the time runs from their end.
-        """
+        """One delivery for each route at most: the first that needs a stand-in gets it."""
         taken = {delivery.route for delivery in deliveries}
         for delivery in deliveries:
             fallback = fallback_of(delivery.route, taken, self._chains)
-            due_us = fallback_at_us(self._chains[delivery.route], max(now_us, delivery.due_us)) if fallback else None
+            due_us = fallback_at_us(self._chains[delivery.route], now_us) if fallback else None
             if due_us is not None and fallback in self._rules:
                 taken.add(fallback)
                 yield NewDelivery(fallback, due_us=due_us, stands_in_for=delivery.route)

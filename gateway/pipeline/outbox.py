@@ -36,7 +36,7 @@ class Post:
 @dataclass(slots=True, eq=False)
 class _Waiting:
     """`since_us`: when it came. `group`: the name of its group, "" for none. `held`: a silence or the route's hours
-    hold it, whatever its group does. `stands_in_for`: as of its delivery. `gone`: sent, or replaced.
+    hold it, whatever its group does. `gone`: sent, or replaced.
     """
 
     incident: Incident
@@ -46,7 +46,6 @@ class _Waiting:
     closes: bool
     remembers: bool
     held: bool
-    stands_in_for: str
     gone: bool = False
 
 
@@ -80,9 +79,10 @@ class Outbox:
         if delivery.parked:
             self.posts[delivery.route].parked += 1
             return _LATEST_US
-        due_us = self._make_room(incident, delivery)
+        self._make_room(incident, delivery)
+        due_us = delivery.due_us
         remembers, held = delivery.terms is not None, bool(delivery.hold)
-        waiting = _Waiting(incident, delivery.group, now_us, due_us, closes, remembers, held, delivery.stands_in_for)
+        waiting = _Waiting(incident, delivery.group, now_us, due_us, closes, remembers, held)
         if incident not in self._queues and not delivery.group and due_us <= now_us:
             self._tell([waiting])
             return now_us
@@ -102,12 +102,12 @@ class Outbox:
         """Whatever still waits goes out."""
         self.until(_LATEST_US)
 
-    def _make_room(self, incident: Incident, delivery: NewDelivery) -> int:
-        """What waits and gives way goes; when the delivery is due, which is no later than what it replaces was."""
+    def _make_room(self, incident: Incident, delivery: NewDelivery) -> None:
+        """What waits and gives way goes; what is held does even where every state is wanted."""
         queue = self._queues.get(incident)
         if queue is None:
-            return delivery.due_us
-        gone = [waiting for waiting in queue if delivery.supersede or _only_waits(waiting, delivery)]
+            return
+        gone = [waiting for waiting in queue if delivery.supersede or waiting.held]
         for waiting in gone:
             waiting.gone = True
             queue.remove(waiting)
@@ -116,7 +116,6 @@ class Outbox:
             del self._queues[incident]
         elif gone:
             self._note(queue[0])
-        return min([delivery.due_us, *(waiting.due_us for waiting in gone if not delivery.supersede)])
 
     def _join(self, delivery: NewDelivery, waiting: _Waiting) -> int:
         """Enter a member of a group, if it is one; when the group is due: at once, if that fills it."""
@@ -173,10 +172,3 @@ class Outbox:
         post.alerts += len(together)
         post.grouped += len(together) if len(together) > 1 else 0
         self._heard.update(waiting.incident for waiting in together if waiting.remembers)
-
-
-def _only_waits(waiting: _Waiting, delivery: NewDelivery) -> bool:
-    """Whether a newer state takes its place even where every state is wanted: nothing but time keeps it."""
-    if delivery.stands_in_for:
-        return waiting.stands_in_for == delivery.stands_in_for
-    return waiting.held or bool(waiting.stands_in_for)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -36,9 +36,9 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class _Entered:
-    """What becomes of one alert's deliveries, as they are entered."""
+    """What becomes of one alert's deliveries, as they are entered. `due_us`: by route."""
 
-    routes: list[str] = field(default_factory=list)
+    due_us: dict[str, int] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     later: list[tuple[str, int]] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Entering:
     def enter(self, entry: Entry) -> Stored:
         entered = _Entered()
         for delivery in entry.alert.deliveries:
-            if delivery.stands_in_for and not _is_needed(delivery, entered.routes):
+            if delivery.stands_in_for and not _is_needed(delivery, entered.due_us):
                 continue
             decision = self._log.decide(entry.alert, delivery, self._now_us, moved=entry.before != SAME)
             if decision is not None:
@@ -73,7 +73,7 @@ class Entering:
         return Stored(
             self._book.alert_name(entry.row),
             held=entry.alert.held is not None,
-            routes=tuple(entered.routes),
+            routes=tuple(entered.due_us),
             claims=tuple(entered.claims),
             waiting=tuple(entered.waiting),
             later=tuple(entered.later),
@@ -88,7 +88,7 @@ class Entering:
 
     def _enter(self, entry: Entry, delivery: NewDelivery, entered: _Entered) -> None:
         alert, now_us = entry.alert, self._now_us
-        head, due_us = self._place(alert, delivery)
+        head, due_us = self._place(alert, self._late(delivery, entered))
         at_once = head and due_us <= now_us
         alone = delivery.claim and not delivery.group
         lease_us = entry.lease_us.get(delivery.route) if at_once and alone else None
@@ -98,9 +98,15 @@ class Entering:
             entered.waiting.append(delivery.route)
         elif head:
             entered.later.append((delivery.route, due_us - now_us))
-        entered.routes.append(delivery.route)
+        entered.due_us[delivery.route] = due_us
         self._rows.append(self._row(entry.row, alert.key, delivery, head=head, due_us=due_us, lease_us=lease_us))
         self._next_row += 1
+
+    def _late(self, delivery: NewDelivery, entered: _Entered) -> NewDelivery:
+        """Nobody is late who waits for an hour or for a group: the time of a stand-in runs from its end."""
+        if not delivery.stands_in_for:
+            return delivery
+        return delivery._replace(due_us=delivery.due_us + entered.due_us[delivery.stands_in_for] - self._now_us)
 
     def _place(self, alert: NewAlert, delivery: NewDelivery) -> tuple[bool, int]:
         """Whether it is the head of its incident, and when it is due."""
@@ -162,6 +168,6 @@ class Entering:
         )
 
 
-def _is_needed(stand_in: NewDelivery, routes: Sequence[str]) -> bool:
+def _is_needed(stand_in: NewDelivery, routes: Collection[str]) -> bool:
     """The first route is told of the alert, and the second has it from nobody else."""
     return stand_in.stands_in_for in routes and stand_in.route not in routes

@@ -120,6 +120,14 @@ async def test_a_first_route_that_sleeps_is_not_late(world: World) -> None:
     assert len(messages(world.receiver, "second")) == 1
 
 
+async def test_a_first_route_that_waits_for_its_group_is_not_late(world: World) -> None:
+    await world.start(*pair(terms=Terms(notify=CHANGES, grouping=grouping(wait_s=2000))))
+    await state(world, "a", "bucket")
+    await world.pass_time(3000)
+    assert [message.at_s for message in messages(world.receiver, "first")] == [2000]
+    assert messages(world.receiver, "second") == []
+
+
 async def test_of_a_group_each_goes_over_and_none_when_it_was_delivered(world: World) -> None:
     await world.start(*pair(terms=Terms(notify=CHANGES, grouping=grouping())))
     for name in ("a", "b"):
@@ -129,7 +137,7 @@ async def test_of_a_group_each_goes_over_and_none_when_it_was_delivered(world: W
     answering(world, DOWN)
     for name in ("c", "d"):
         await state(world, name, "bucket")
-    await world.pass_time(AFTER_S)
+    await world.pass_time(AFTER_S + 31)
     assert sorted(message.alert for message in messages(world.receiver, "second")) == ["c", "d"]
 
 
