@@ -178,3 +178,10 @@ def test_the_token_is_needed_and_its_lack_is_said(run: Run, start: Start) -> Non
     result = run("backtest", env=world.env | {"GATEWAY_OPS_TOKEN": "another-token-that-is-wrong"})
     assert (result.exit_code, result.stderr.splitlines()[0]) == (2, "The ops token is missing or wrong.")
     assert run("backtest", env=world.env).exit_code == 0
+
+
+def test_what_a_receiver_would_be_told_once_is_left_out_by_its_word(run: Run, tmp_path: Path, tried: Path) -> None:
+    repeated = written(tmp_path / "repeated.ndjson", an_event(), an_event(), an_event(), an_event("B"))
+    (tried / "all.env").write_text(HOOK + "FORMAT=alert\nNOTIFY=new\nGROUP_BY=environment\nGROUP_WAIT=10m\n")
+    result = run("backtest", "--routes-dir", str(tried), "--file", str(repeated))
+    assert result.stdout.splitlines()[0] == "all\t2\t4\t-2\t2\t2 unchanged"
