@@ -48,9 +48,9 @@ def backtest(
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """Say what other routes would have sent of the alerts that were recorded, and what was sent.
+    """Say what other routes would have sent, and what was sent.
 
-    Each alert is judged at the time it came. Nothing is sent.
+    It goes by the alerts that were recorded, each judged at the time it came. Nothing is sent.
     """
     recordings = _of_file(file, since, source, environment) if file else None
     configuration = load(env_file, need_sources=False, routes_dir=routes_dir)

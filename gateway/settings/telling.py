@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from gateway.destinations import Destination, DestinationSettings
 from gateway.domain.chain import CHAIN_KEYS, Chain, mistakes_of
 from gateway.domain.change import Reason
-from gateway.domain.expression import Expression, ExpressionMistake, compile_expression
+from gateway.domain.expression import Expression, compile_expression
 from gateway.domain.flap import MOST_CHANGES, FlapRule
 from gateway.domain.grouping import GROUPING_KEYS, Grouping, parse_by, parse_bypass
 from gateway.domain.inhibit import Inhibitor
@@ -173,6 +173,9 @@ def _route_name(text: str) -> str:
 
 def _when(text: str) -> Expression:
     try:
-        return compile_expression(text)
+        expression = compile_expression(text)
     except ExpressionMistake as mistake:
         raise ValueError(ended(str(mistake))) from None
+    if "change.reasons" in expression.names:
+        raise ValueError("what changed is not known before the alert is compared. NOTIFY asks for it: NOTIFY=new,grew.")
+    return expression

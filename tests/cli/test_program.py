@@ -173,7 +173,7 @@ def test_the_command_and_the_module_are_the_same_program() -> None:
 
 
 def test_the_list_of_commands_fits_a_terminal_and_no_line_of_it_is_cut() -> None:
-    for group in ([], ["deliveries"], ["routes"]):
+    for group in ([], ["deliveries"], ["routes"], ["incidents"], ["silences"]):
         _, commands, listed = CliRunner().invoke(app, [*group, "--help"]).stdout.partition("Commands:")
         assert commands
         assert "..." not in listed

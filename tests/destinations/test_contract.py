@@ -28,6 +28,7 @@ from gateway.domain.grouping import Grouping
 from gateway.domain.message import HttpAnswer, HttpRequest, Mail, Message, NoAnswer, Publication, SyslogRecord
 from gateway.domain.outcome import OutcomeClass as Class
 from gateway.domain.snapshot import OPEN, Snapshot, encode
+from gateway.settings.telling import TELLING_KEYS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -36,7 +37,7 @@ FILTER_KEYS = frozenset(
     | {"STATES", "RESOURCES", "EVENT_TYPES"}
 )
 POLICY_KEYS = frozenset({"ENABLED", "RETRY_SCHEDULE", "RETRY_FOR", "TIMEOUT", "CONCURRENCY", "RATE_LIMIT"})
-ROUTE_KEYS = FILTER_KEYS | {f"NOT_{key}" for key in FILTER_KEYS} | POLICY_KEYS | {"DESTINATION"}
+ROUTE_KEYS = FILTER_KEYS | {f"NOT_{key}" for key in FILTER_KEYS} | POLICY_KEYS | {*TELLING_KEYS, "DESTINATION"}
 
 every_kind = pytest.mark.parametrize("kind", kinds())
 odd_bodies = st.sampled_from(

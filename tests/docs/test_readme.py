@@ -23,6 +23,7 @@ from gateway.settings.kinds import COMMON_KEYS, kind_of
 from gateway.settings.names import SETTINGS, SOURCE_KEYS
 from gateway.settings.policies import POLICY_KEYS
 from gateway.settings.serving import read_settings
+from gateway.settings.telling import TELLING_KEYS
 from gateway.telemetry.events import EVENTS
 from gateway.telemetry.metrics import Metrics, StoreReads
 from gateway.web.ops import ops_application
@@ -161,7 +162,7 @@ def test_every_key_that_is_named_exists() -> None:
 
 
 def test_every_filter_and_policy_key_is_named() -> None:
-    assert set(FILTER_KEYS) | set(POLICY_KEYS) <= named(r"^([A-Z][A-Z_]+)$")
+    assert {*FILTER_KEYS, *POLICY_KEYS, *TELLING_KEYS} <= named(r"^([A-Z][A-Z_]+)$")
 
 
 def test_the_kinds_of_destination_that_are_named_exist() -> None:

@@ -171,6 +171,10 @@ BANDS = "critical, high, medium, low, off"
             (*NTFY, "WHEN=alert.scor > 80"),
             ":3: WHEN: at character 7: there is no alert.scor. Did you mean alert.score?",
         ),
+        (
+            (*NTFY, "WHEN=change.reasons.size() > 0"),
+            ":3: WHEN: what changed is not known before the alert is compared. NOTIFY asks for it: NOTIFY=new,grew.",
+        ),
         ((*NTFY, "WHEN=alert.score"), ":3: WHEN: the expression gives a number, not true or false."),
         (
             (*NTFY, "WHEN="),
