@@ -21,7 +21,6 @@ its own retries and holds up no other: write one route file for each.
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Self
 
@@ -83,10 +82,14 @@ class AlertmanagerSettings(DestinationSettings):
 
 
 def format_message(alert: Alert, context: Context, settings: AlertmanagerSettings) -> HttpRequest:
-    alerts = [_alert(alert, context, settings)]
+    said: dict[str, JSON] = {"annotations": _annotations(alert, context)}
+    if len(link := console_url(alert)) <= _URL:
+        said["generatorURL"] = link
+    labels = _labels(alert, context, settings)
+    alerts: list[JSON] = [said | {"labels": labels} | _times(alert, context, settings)]
     earlier = _earlier(alert, context)
     if earlier is not alert.severity:
-        alerts.append(_resolved(replace(alert, severity=earlier), context, settings))
+        alerts.append(said | {"labels": labels | {"severity": earlier.value}} | _ended(context))
     tls = Tls(settings.ca_file, settings.tls_verify)
     return post_json(f"{settings.url}/api/v2/alerts", alerts, settings.credentials(), tls)
 
@@ -98,33 +101,19 @@ def _earlier(alert: Alert, context: Context) -> Severity:
     return severity_of(context.change(alert).score_before)
 
 
-def _alert(alert: Alert, context: Context, settings: AlertmanagerSettings) -> JSON:
+def _times(alert: Alert, context: Context, settings: AlertmanagerSettings) -> dict[str, JSON]:
     if alert.is_closed:
-        return _resolved(alert, context, settings)
+        return _ended(context)
     lasts = _TEST_LASTS if context.test else timedelta(hours=settings.ends_after_hours)
-    return _posted(alert, context, settings, context.sent_at, context.sent_at + lasts)
+    return {"startsAt": context.sent_at.isoformat(), "endsAt": (context.sent_at + lasts).isoformat()}
 
 
-def _resolved(alert: Alert, context: Context, settings: AlertmanagerSettings) -> JSON:
-    ended_at = context.sent_at - _RESOLVED_AGO
-    return _posted(alert, context, settings, ended_at, ended_at)
+def _ended(context: Context) -> dict[str, JSON]:
+    ended_at = (context.sent_at - _RESOLVED_AGO).isoformat()
+    return {"startsAt": ended_at, "endsAt": ended_at}
 
 
-def _posted(
-    alert: Alert, context: Context, settings: AlertmanagerSettings, starts_at: datetime, ends_at: datetime
-) -> JSON:
-    posted: dict[str, JSON] = {
-        "labels": _labels(alert, context, settings),
-        "annotations": _annotations(alert, context),
-        "startsAt": starts_at.isoformat(),
-        "endsAt": ends_at.isoformat(),
-    }
-    if len(link := console_url(alert)) <= _URL:
-        posted["generatorURL"] = link
-    return posted
-
-
-def _labels(alert: Alert, context: Context, settings: AlertmanagerSettings) -> JSON:
+def _labels(alert: Alert, context: Context, settings: AlertmanagerSettings) -> dict[str, JSON]:
     """What does not change while the alert stands."""
     named = {
         "alertname": settings.alertname,

@@ -106,6 +106,7 @@ def test_where_the_severity_changed_the_alert_under_the_old_label_is_resolved(al
     assert (now["labels"]["severity"], lasts(now)[1]) == ("critical", timedelta(hours=26))
     assert (old["labels"]["severity"], lasts(old)[1]) == ("high", timedelta(minutes=-5))
     assert now["labels"] | {"severity": "high"} == old["labels"]
+    assert now["annotations"] == old["annotations"]
 
 
 def test_a_change_within_a_severity_resolves_nothing(alert_of: AlertOf) -> None:
