@@ -117,7 +117,8 @@ def _text(text: str, limit: int) -> str:
 
 
 def _inert(text: str) -> str:
-    return inert(_MARKS.sub("\u200b", text))
+    # One line end alone is a blank in Markdown.
+    return inert(_MARKS.sub("\u200b", text)).replace("\n", "\n\n")
 
 
 def read(answer: Answer, now: datetime) -> Outcome:

@@ -117,8 +117,7 @@ def test_a_follow_up_says_first_what_changed(alert_of: AlertOf, known: Known) ->
 
 @pytest.mark.parametrize(
     ("score", "colour"),
-    [(49, "accent"), (50, "warning"), (79, "warning"), (80, "warning"), (89, "warning"), (90, "attention")]
-    + [(None, "default")],
+    [(49, "accent"), (50, "warning"), (89, "warning"), (90, "attention"), (None, "default")],
 )
 def test_the_colour_follows_the_score(alert_of: AlertOf, score: int | None, colour: str) -> None:
     assert card(alert_of(score=score, severity=severity_of(score)))["body"][0]["color"] == colour
