@@ -87,7 +87,7 @@ def show(
     url: Url = None,
     json_: AsJson = False,
 ) -> None:
-    """Show one incident: its resources, how it changed, and what each receiver was last told."""
+    """Show one incident: its resources, its changes, who was told what."""
     found = _ops(env_file, url).get("incidents", key)
     if json_:
         as_json(dict(found))

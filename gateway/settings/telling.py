@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from gateway.destinations import Destination, DestinationSettings
 from gateway.domain.chain import CHAIN_KEYS, Chain, mistakes_of
 from gateway.domain.change import Reason
-from gateway.domain.expression import Expression, compile_expression
+from gateway.domain.expression import Expression, ExpressionMistake, compile_expression
 from gateway.domain.flap import MOST_CHANGES, FlapRule
 from gateway.domain.grouping import GROUPING_KEYS, Grouping, parse_by, parse_bypass
 from gateway.domain.inhibit import Inhibitor
