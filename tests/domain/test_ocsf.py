@@ -1,4 +1,4 @@
-"""OCSF findings are read back with the models of https://pypi.org/project/py-ocsf-models/, which know OCSF 1.5."""
+"""OCSF findings are read back with the models of the package py-ocsf-models, which know OCSF 1.5."""
 
 from __future__ import annotations
 
