@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from gateway.destinations import Context, DestinationSettings
 from gateway.destinations._follow_up import follow_up
-from gateway.destinations._http import Token, base_url, explained, json_object, post_json, seconds_of, text_of, unproven
+from gateway.destinations._http import Token, explained, json_object, post_json, seconds_of, text_of, unproven
 from gateway.destinations._report import Manner, report
+from gateway.destinations._sign_in import BaseUrl
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit, unlinked
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
@@ -60,7 +60,7 @@ LIMITS = {
 
 
 class GenieSettings(DestinationSettings):
-    url: Annotated[str, AfterValidator(base_url)] = Field(description="the service's address, up to /v2")
+    url: BaseUrl = Field(description="the service's address, up to /v2")
     api_key: Token = Field(description="the key of an API integration")
 
 

@@ -18,16 +18,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from gateway.destinations import Context, Destination, DestinationSettings
-from gateway.destinations._http import Token, base_url, explained, json_object, post_json, text_of, unproven
+from gateway.destinations import Context, Destination
+from gateway.destinations._http import Token, explained, json_object, post_json, text_of, unproven
 from gateway.destinations._report import Manner, report
+from gateway.destinations._sign_in import BaseUrl, Server
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit, unlinked
-from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Tls
+from gateway.domain.message import Answer, HttpAnswer, HttpRequest
 from gateway.domain.notify import EVERYTHING
 from gateway.domain.optix import console_url
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
@@ -48,10 +48,8 @@ _SEVERITIES = {
 }
 
 
-class AlertaSettings(DestinationSettings):
-    url: Annotated[str, AfterValidator(base_url)] = Field(
-        description="the API's address, mostly with /api at its end; /alert is added"
-    )
+class AlertaSettings(Server):
+    url: BaseUrl = Field(description="the API's address, mostly with /api at its end; /alert is added")
     api_key: Token | None = Field(None, description="a key with the scope write:alerts; none where Alerta needs none")
     environment: str = Field(
         "Production", min_length=1, max_length=100, description="one of Alerta's ALLOWED_ENVIRONMENTS"
@@ -60,8 +58,6 @@ class AlertaSettings(DestinationSettings):
     timeout_hours: int = Field(
         26, ge=0, le=8784, description="when Alerta lets it expire without a repeat; 0 for never"
     )
-    ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
-    tls_verify: bool = Field(True, description="false accepts any certificate")
 
 
 def format_message(alert: Alert, context: Context, settings: AlertaSettings) -> HttpRequest:
@@ -82,7 +78,7 @@ def format_message(alert: Alert, context: Context, settings: AlertaSettings) -> 
     }
     key = settings.api_key.get_secret_value() if settings.api_key else ""
     headers = (("Authorization", f"Key {key}"),) if key else ()
-    return post_json(f"{settings.url}/alert", payload, headers, Tls(settings.ca_file, settings.tls_verify))
+    return post_json(f"{settings.url}/alert", payload, headers, settings.tls)
 
 
 def _field(text: str, limit: int = _FIELD) -> str:

@@ -20,18 +20,17 @@ its own retries and holds up no other: write one route file for each.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from datetime import datetime, timedelta
-from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import Field
 
-from gateway.destinations import Context, Destination, DestinationSettings
-from gateway.destinations._http import Token, base_url, explained, post_json, unproven
+from gateway.destinations import Context, Destination
+from gateway.destinations._http import explained, post_json, unproven
 from gateway.destinations._report import report
+from gateway.destinations._sign_in import BaseUrl, SignIn
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.digest import EVENT_TYPE as DIGEST
-from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Tls
+from gateway.domain.message import Answer, HttpAnswer, HttpRequest
 from gateway.domain.notify import EVERYTHING
 from gateway.domain.optix import console_url
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
@@ -44,41 +43,12 @@ _RESOLVED_AGO = timedelta(minutes=5)
 _TEST_LASTS = timedelta(minutes=5)
 
 
-class AlertmanagerSettings(DestinationSettings):
-    url: Annotated[str, AfterValidator(base_url)] = Field(
-        description="one replica's address, with its path if it has one; a route for each replica"
-    )
+class AlertmanagerSettings(SignIn):
+    url: BaseUrl = Field(description="one replica's address, with its path if it has one; a route for each replica")
     alertname: str = Field("CloudOptix", min_length=1, max_length=100, description="the label alertname")
     ends_after_hours: int = Field(
         26, ge=1, le=8784, description="how long an alert stands when Cloud Optix does not repeat it"
     )
-    token: Token | None = Field(None, description="bearer token")
-    username: str | None = Field(None, min_length=1, description="sign in by name, together with PASSWORD")
-    password: SecretStr | None = Field(None, description="goes with USERNAME")
-    ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
-    tls_verify: bool = Field(True, description="false accepts any certificate")
-
-    def secrets(self) -> tuple[str, ...]:
-        pair = self._basic()
-        return (pair, *super().secrets()) if pair else super().secrets()
-
-    def credentials(self) -> tuple[tuple[str, str], ...]:
-        if self.token is not None:
-            return (("Authorization", f"Bearer {self.token.get_secret_value()}"),)
-        return (("Authorization", f"Basic {pair}"),) if (pair := self._basic()) else ()
-
-    def _basic(self) -> str:
-        if self.username is None or self.password is None:
-            return ""
-        return b64encode(f"{self.username}:{self.password.get_secret_value()}".encode()).decode("ascii")
-
-    @model_validator(mode="after")
-    def _one_way_in(self) -> Self:
-        if (self.username is None) != (self.password is None):
-            raise ValueError("USERNAME and PASSWORD go together")
-        if self.token is not None and self.username is not None:
-            raise ValueError("TOKEN or USERNAME and PASSWORD, not both")
-        return self
 
 
 def format_message(alert: Alert, context: Context, settings: AlertmanagerSettings) -> HttpRequest:
@@ -90,8 +60,7 @@ def format_message(alert: Alert, context: Context, settings: AlertmanagerSetting
     earlier = _earlier(alert, context)
     if earlier is not alert.severity:
         alerts.append(said | {"labels": labels | {"severity": earlier.value}} | _ended(context))
-    tls = Tls(settings.ca_file, settings.tls_verify)
-    return post_json(f"{settings.url}/api/v2/alerts", alerts, settings.credentials(), tls)
+    return post_json(f"{settings.url}/api/v2/alerts", alerts, settings.credentials(), settings.tls)
 
 
 def _earlier(alert: Alert, context: Context) -> Severity:

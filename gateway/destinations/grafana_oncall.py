@@ -16,12 +16,13 @@ from datetime import datetime
 
 from pydantic import Field
 
-from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations import Context, Destination
 from gateway.destinations._http import HookUrl, explained, post_json, unproven
 from gateway.destinations._report import MARKDOWN, report
+from gateway.destinations._sign_in import Server
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit
-from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Tls
+from gateway.domain.message import Answer, HttpAnswer, HttpRequest
 from gateway.domain.optix import console_url
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.policy import Pace
@@ -32,10 +33,8 @@ _WINDOW_S = 300.0
 _IN_A_LINK = str.maketrans({"<": "‹", ">": "›", "|": "¦"})
 
 
-class GrafanaOnCallSettings(DestinationSettings):
+class GrafanaOnCallSettings(Server):
     url: HookUrl = Field(description="the integration's URL, https://…/integrations/v1/formatted_webhook/…/")
-    ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
-    tls_verify: bool = Field(True, description="false accepts any certificate")
 
 
 def format_message(alert: Alert, context: Context, settings: GrafanaOnCallSettings) -> HttpRequest:
@@ -48,7 +47,7 @@ def format_message(alert: Alert, context: Context, settings: GrafanaOnCallSettin
     }
     if len(link := console_url(alert)) <= _URL:
         payload["link_to_upstream_details"] = link
-    return post_json(settings.url.get_secret_value(), payload, tls=Tls(settings.ca_file, settings.tls_verify))
+    return post_json(settings.url.get_secret_value(), payload, tls=settings.tls)
 
 
 def _inert(text: str) -> str:

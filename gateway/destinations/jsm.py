@@ -5,17 +5,15 @@ There is one host for all regions.
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from gateway.destinations import Destination
 from gateway.destinations._genie import CONCURRENCY, LIMITS, PACE, GenieSettings, format_message, read
-from gateway.destinations._http import base_url
+from gateway.destinations._sign_in import BaseUrl
 
 
 class JsmSettings(GenieSettings):
-    url: Annotated[str, AfterValidator(base_url)] = Field(
+    url: BaseUrl = Field(
         "https://api.atlassian.com/jsm/ops/integration", description="the service, the same in all regions"
     )
 

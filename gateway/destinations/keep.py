@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
-from gateway.destinations import Context, Destination, DestinationSettings
-from gateway.destinations._http import Token, base_url, explained, json_object, post_json, text_of, unproven
+from gateway.destinations import Context, Destination
+from gateway.destinations._http import Token, explained, json_object, post_json, text_of, unproven
 from gateway.destinations._report import MARKDOWN, report
+from gateway.destinations._sign_in import BaseUrl, Server
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit, unlinked
-from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Tls
+from gateway.domain.message import Answer, HttpAnswer, HttpRequest
 from gateway.domain.optix import console_url
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.severity import Severity
@@ -41,14 +41,10 @@ _SEVERITIES = {
 }
 
 
-class KeepSettings(DestinationSettings):
-    url: Annotated[str, AfterValidator(base_url)] = Field(
-        "https://api.keephq.dev", description="the API's address; /alerts/event is added"
-    )
+class KeepSettings(Server):
+    url: BaseUrl = Field("https://api.keephq.dev", description="the API's address; /alerts/event is added")
     api_key: Token = Field(description="an API key that may write alerts")
     environment: str = Field("production", min_length=1, max_length=100, description="the environment shown in Keep")
-    ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
-    tls_verify: bool = Field(True, description="false accepts any certificate")
 
 
 def format_message(alert: Alert, context: Context, settings: KeepSettings) -> HttpRequest:
@@ -70,7 +66,7 @@ def format_message(alert: Alert, context: Context, settings: KeepSettings) -> Ht
         payload["url"] = link
     url = f"{settings.url}/alerts/event?fingerprint={alert.key}"
     headers = (("X-API-KEY", settings.api_key.get_secret_value()),)
-    return post_json(url, payload, headers, Tls(settings.ca_file, settings.tls_verify))
+    return post_json(url, payload, headers, settings.tls)
 
 
 def _field(text: str) -> str:

@@ -6,17 +6,15 @@ requests then go to Jira Service Management, which is the kind `jsm`.
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from gateway.destinations import Destination
 from gateway.destinations._genie import CONCURRENCY, LIMITS, PACE, GenieSettings, format_message, read
-from gateway.destinations._http import base_url
+from gateway.destinations._sign_in import BaseUrl
 
 
 class OpsgenieSettings(GenieSettings):
-    url: Annotated[str, AfterValidator(base_url)] = Field(
+    url: BaseUrl = Field(
         "https://api.opsgenie.com", description="the service; https://api.eu.opsgenie.com for an account in the EU"
     )
 
