@@ -81,7 +81,9 @@ class Chooser:
             delivery, decision = _timed(self._rules[name], alert, now_us, silence)
             deliveries += [delivery] if delivery else []
             decisions += [decision] if decision else []
-        return Choice((*deliveries, *self._stand_ins(deliveries, now_us)), tuple(decisions))
+        stand_ins = tuple(self._stand_ins(deliveries, now_us))
+        in_reserve = {delivery.route for delivery in stand_ins}
+        return Choice((*deliveries, *stand_ins), tuple(d for d in decisions if d.route not in in_reserve))
 
     def _asked(self, alert: Alert, names: Sequence[str], now_us: int) -> tuple[list[Decision], dict[str, str]]:
         """What WHEN says: the routes that it leaves out, and those for which it has no answer, with why. Such a route
@@ -100,9 +102,13 @@ class Chooser:
         return unmet, failed
 
     def _stand_ins(self, deliveries: Sequence[NewDelivery], now_us: int) -> Iterator[NewDelivery]:
-        """One delivery for each route at most: the first that needs a stand-in gets it."""
+        """One delivery for each route at most: the first that needs a stand-in gets it. What is parked on
+        purpose needs none.
+        """
         taken = {delivery.route for delivery in deliveries}
         for delivery in deliveries:
+            if delivery.parked:
+                continue
             fallback = fallback_of(delivery.route, taken, self._chains)
             due_us = fallback_at_us(self._chains[delivery.route], now_us) if fallback else None
             if due_us is not None and fallback in self._rules:
