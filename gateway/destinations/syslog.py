@@ -1,4 +1,4 @@
-"""Syslog servers and SIEM collectors: RFC 5424 over UDP, TCP or TLS, worded for people or as CEF."""
+"""Syslog servers and SIEM collectors: RFC 5424 over UDP, TCP or TLS, worded for people, as CEF or as LEEF."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, model_val
 
 from gateway.destinations import Context, Destination, DestinationSettings
 from gateway.destinations._follow_up import FollowUp, follow_up
-from gateway.domain import address, cef, rfc5424
+from gateway.domain import address, cef, leef, rfc5424
 from gateway.domain.alert import Alert
 from gateway.domain.message import SyslogRecord, Tls
 from gateway.domain.optix import console_url
@@ -47,7 +47,7 @@ class SyslogSettings(DestinationSettings):
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="default 514 udp, 601 tcp, 6514 tls")
     transport: Literal["udp", "tcp", "tls"] = Field("udp", description="udp is never acknowledged")
     framing: Literal["octet", "lf"] = Field("octet", description="how tcp tells records apart")
-    format: Literal["text", "cef"] = Field("text", description="a line for people, or CEF")
+    format: Literal["text", "cef", "leef"] = Field("text", description="a line for people, CEF, or LEEF 2.0")
     facility: Annotated[int, BeforeValidator(_facility)] = Field(
         rfc5424.FACILITIES.index("local0"), description="name or number; default local0"
     )
@@ -85,7 +85,7 @@ class SyslogSettings(DestinationSettings):
 def _format(alert: Alert, context: Context, settings: SyslogSettings) -> SyslogRecord:
     at = alert.seen_at or context.sent_at
     header = _header(alert, at, settings)
-    worded = _cef if settings.format == "cef" else _text
+    worded = _text if settings.format == "text" else _for_a_siem
     return SyslogRecord(
         host=settings.host,
         port=settings.port_number,
@@ -116,11 +116,12 @@ def _text(header: rfc5424.Header, alert: Alert, context: Context, settings: Sysl
     return rfc5424.message(header, data, rfc5424.BOM + said)
 
 
-def _cef(header: rfc5424.Header, alert: Alert, context: Context, settings: SyslogSettings) -> bytes:
-    """No byte order mark and no structured data: collectors look for `CEF:` where the text begins."""
+def _for_a_siem(header: rfc5424.Header, alert: Alert, context: Context, settings: SyslogSettings) -> bytes:
+    """No byte order mark and no structured data: collectors look for `CEF:` or `LEEF:` where the text begins."""
     room = settings.byte_limit - utf8_bytes(f"{header} {rfc5424.NIL} ")
     follows = follow_up(alert, context)
-    line = cef.event(
+    event = cef.event if settings.format == "cef" else leef.event
+    line = event(
         alert,
         link=console_url(alert),
         delivery_id=context.delivery_id,
@@ -165,7 +166,7 @@ def _said(alert: Alert, line: str, room: int) -> str:
 
 
 DESTINATION = Destination(
-    summary="Syslog server or SIEM collector: RFC 5424 over UDP, TCP or TLS, as text or CEF",
+    summary="Syslog server or SIEM collector: RFC 5424 over UDP, TCP or TLS, as text, CEF or LEEF",
     settings=SyslogSettings,
     format=_format,
     backlog="all",
@@ -173,6 +174,7 @@ DESTINATION = Destination(
         "message": "MAX_BYTES: 2048 over udp, 8192 over tcp and tls unless set (RFC 5424, RFC 5425)",
         "structured data": "half of what the header leaves; each value 255 bytes",
         "CEF fields": "name 512, act 63, externalId 40, reason, flexString1 and msg 1023, cs1 to cs6 4000 characters",
+        "LEEF attributes": "name 512, changed and policy 1024, msg 4000, others 255 bytes",
         "resources": "as many as fit, then +N more",
         "acknowledgement": "none: delivered means that the bytes were written; choose tls or tcp where loss matters",
     },

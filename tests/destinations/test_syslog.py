@@ -395,3 +395,27 @@ def test_written_bytes_are_the_only_success_there_is() -> None:
     said = Context(DELIVERY, "soc", b"", NOW)
     assert KIND.outcome_of(Written(100), NOW, said, made()).kind is Class.OK
     assert KIND.outcome_of(NoAnswer("connection refused"), NOW, said, made()).kind is Class.RETRY
+
+
+@odd_alerts
+@given(data=st.data())
+@pytest.mark.parametrize("limit", [480, 2048, 8192])
+def test_any_alert_is_one_leef_event_within_the_limit(
+    alerts: st.SearchStrategy[Alert], befores: st.SearchStrategy[bytes | None], limit: int, data: st.DataObject
+) -> None:
+    alert, before = data.draw(alerts), data.draw(befores)
+    record = sent(alert, keys=made(max_bytes=str(limit), format="leef", hostname="h" * 100), before=before)
+    assert len(record.data) <= limit
+    text = parse_5424(record.data).text
+    *header, attributes = text.split("|", 6)
+    assert header[:4] == ["LEEF:2.0", "Sophos", "Cloud Optix", "1.0"]
+    keys = [part.partition("=")[0] for part in attributes.split("^")]
+    assert keys[:3] == ["devTime", "devTimeFormat", "sev"]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_leef_event_of_a_follow_up_says_what_changed(
+    alert_of: Callable[..., Alert], known: Callable[..., bytes]
+) -> None:
+    text = read(alert_of(), before=known(80, "bucket-0"), format="leef").text
+    assert "^change=grew,shrank^changed=1 new of 1 open, 1 gone^" in text
