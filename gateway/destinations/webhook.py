@@ -17,6 +17,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from gateway.destinations import Context, Destination, DestinationSettings, FormatFault
+from gateway.destinations._event import event
 from gateway.destinations._follow_up import follow_up
 from gateway.destinations._http import HookUrl, as_json
 from gateway.domain import cloudevents, standard_webhooks
@@ -68,8 +69,9 @@ class WebhookSettings(DestinationSettings):
     headers: Annotated[SecretStr, AfterValidator(_readable_headers)] = Field(
         SecretStr(""), description="Name: value | Name: value, or a JSON object"
     )
-    format: Literal["original", "alert", "cloudevents", "template"] = Field(
-        "original", description="the bytes as received, the alert as JSON, a CloudEvent, or BODY"
+    format: Literal["original", "alert", "cloudevents", "ocsf", "ecs", "template"] = Field(
+        "original",
+        description="the bytes as received, our JSON, a CloudEvent, OCSF, Elastic Common Schema, or BODY",
     )
     body: str = Field(
         "",
@@ -172,6 +174,10 @@ def _cloudevent(alert: Alert, context: Context, settings: WebhookSettings) -> Co
     return as_json({**attributes, "data": _said(alert, context)}), (("Content-Type", cloudevents.CONTENT_TYPE),)
 
 
+def _in_a_schema(alert: Alert, context: Context, settings: WebhookSettings) -> Content:
+    return as_json(event(alert, context, "ocsf" if settings.format == "ocsf" else "ecs")), settings.typed
+
+
 def _rendered(alert: Alert, context: Context, settings: WebhookSettings) -> Content:
     from gateway.destinations._template import check_json, render  # noqa: PLC0415 - jinja2 only where it is used
 
@@ -186,6 +192,8 @@ _CONTENTS: Mapping[str, Callable[[Alert, Context, WebhookSettings], Content]] = 
     "original": _original,
     "alert": _document,
     "cloudevents": _cloudevent,
+    "ocsf": _in_a_schema,
+    "ecs": _in_a_schema,
     "template": _rendered,
 }
 

@@ -356,3 +356,17 @@ def test_one_more_alert_of_the_same_text_compiles_nothing(alert_of: Callable[...
     for number in range(3):
         worded(alert_of(alert_id=f"A-{number}"), context(), keys)
     assert template._compiled(keys.body) is template._compiled(keys.body)
+
+
+def test_an_ocsf_finding_is_made_for_the_delivery_and_says_what_changed() -> None:
+    alert, body = sample(samples.DOCUMENTED)
+    message = worded(alert, context(body, before=KNOWN), made(format="ocsf"))
+    said = json.loads(message.body)
+    assert (said["class_uid"], said["activity_name"], said["metadata"]["uid"]) == (2003, "Update", DELIVERY)
+    assert said["unmapped"]["change"]["went"] == ["old"]
+    assert ("Content-Type", "application/json") in message.headers
+
+
+def test_the_elastic_common_schema_is_made_for_the_delivery() -> None:
+    said = json.loads(sent(format="ecs", test=True).body)
+    assert (said["event"]["id"], said["tags"]) == (DELIVERY, ["high", "test"])
