@@ -21,9 +21,10 @@ from datetime import datetime
 
 from pydantic import Field
 
-from gateway.destinations import Context, DestinationSettings
+from gateway.destinations import Context
 from gateway.destinations._follow_up import follow_up
 from gateway.destinations._http import Token, explained, json_object, post_json, seconds_of, text_of, unproven
+from gateway.destinations._on_call import ClosesEach
 from gateway.destinations._report import Manner, report
 from gateway.destinations._sign_in import BaseUrl
 from gateway.domain.alert import JSON, Alert
@@ -59,7 +60,7 @@ LIMITS = {
 }
 
 
-class GenieSettings(DestinationSettings):
+class GenieSettings(ClosesEach):
     url: BaseUrl = Field(description="the service's address, up to /v2")
     api_key: Token = Field(description="the key of an API integration")
 

@@ -23,6 +23,7 @@ from pydantic import Field
 
 from gateway.destinations import Context, Destination
 from gateway.destinations._http import Token, explained, json_object, post_json, text_of, unproven
+from gateway.destinations._on_call import ClosesEach
 from gateway.destinations._report import Manner, report
 from gateway.destinations._sign_in import BaseUrl, Server
 from gateway.domain.alert import JSON, Alert
@@ -48,7 +49,7 @@ _SEVERITIES = {
 }
 
 
-class AlertaSettings(Server):
+class AlertaSettings(ClosesEach, Server):
     url: BaseUrl = Field(description="the API's address, mostly with /api at its end; /alert is added")
     api_key: Token | None = Field(None, description="a key with the scope write:alerts; none where Alerta needs none")
     environment: str = Field(

@@ -26,6 +26,7 @@ from pydantic import Field
 
 from gateway.destinations import Context, Destination
 from gateway.destinations._http import explained, post_json, unproven
+from gateway.destinations._on_call import ClosesEach
 from gateway.destinations._report import report
 from gateway.destinations._sign_in import BaseUrl, SignIn
 from gateway.domain.alert import JSON, Alert
@@ -43,7 +44,7 @@ _RESOLVED_AGO = timedelta(minutes=5)
 _TEST_LASTS = timedelta(minutes=5)
 
 
-class AlertmanagerSettings(SignIn):
+class AlertmanagerSettings(ClosesEach, SignIn):
     url: BaseUrl = Field(description="one replica's address, with its path if it has one; a route for each replica")
     alertname: str = Field("CloudOptix", min_length=1, max_length=100, description="the label alertname")
     ends_after_hours: int = Field(

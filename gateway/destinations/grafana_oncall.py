@@ -18,6 +18,7 @@ from pydantic import Field
 
 from gateway.destinations import Context, Destination
 from gateway.destinations._http import HookUrl, explained, post_json, unproven
+from gateway.destinations._on_call import ClosesEach
 from gateway.destinations._report import MARKDOWN, report
 from gateway.destinations._sign_in import Server
 from gateway.domain.alert import JSON, Alert
@@ -33,7 +34,7 @@ _WINDOW_S = 300.0
 _IN_A_LINK = str.maketrans({"<": "‹", ">": "›", "|": "¦"})
 
 
-class GrafanaOnCallSettings(Server):
+class GrafanaOnCallSettings(ClosesEach, Server):
     url: HookUrl = Field(description="the integration's URL, https://…/integrations/v1/formatted_webhook/…/")
 
 

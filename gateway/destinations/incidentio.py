@@ -16,9 +16,10 @@ from datetime import datetime
 
 from pydantic import Field
 
-from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations import Context, Destination
 from gateway.destinations._follow_up import follow_up
 from gateway.destinations._http import HookUrl, Token, explained, json_object, post_json, text_of, unproven
+from gateway.destinations._on_call import ClosesEach
 from gateway.destinations._report import MARKDOWN, report
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit, unlinked
@@ -33,7 +34,7 @@ _TITLE, _DESCRIPTION, _FIELD, _LABELS, _URL = 300, 20_000, 500, 100, 4000
 _ACCEPTED = 202
 
 
-class IncidentIoSettings(DestinationSettings):
+class IncidentIoSettings(ClosesEach):
     url: HookUrl = Field(description="the alert source's URL, https://api.incident.io/v2/alert_events/http/…")
     token: Token | None = Field(None, description="the alert source's token, unless it is in the URL")
 

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from gateway.destinations import Context, Destination
 from gateway.destinations._http import Token, explained, json_object, post_json, text_of, unproven
+from gateway.destinations._on_call import ClosesEach
 from gateway.destinations._report import MARKDOWN, report
 from gateway.destinations._sign_in import BaseUrl, Server
 from gateway.domain.alert import JSON, Alert
@@ -41,7 +42,7 @@ _SEVERITIES = {
 }
 
 
-class KeepSettings(Server):
+class KeepSettings(ClosesEach, Server):
     url: BaseUrl = Field("https://api.keephq.dev", description="the API's address; /alerts/event is added")
     api_key: Token = Field(description="an API key that may write alerts")
     environment: str = Field("production", min_length=1, max_length=100, description="the environment shown in Keep")

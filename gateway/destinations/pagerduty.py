@@ -19,9 +19,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations import Context, Destination
 from gateway.destinations._follow_up import follow_up
 from gateway.destinations._http import explained, json_object, post_json, text_of, unproven
+from gateway.destinations._on_call import ClosesEach
 from gateway.destinations._sign_in import BaseUrl
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
@@ -54,7 +55,7 @@ def _checked_key(key: SecretStr) -> SecretStr:
     return key
 
 
-class PagerDutySettings(DestinationSettings):
+class PagerDutySettings(ClosesEach):
     url: BaseUrl = Field(
         "https://events.pagerduty.com",
         description="the service; https://events.eu.pagerduty.com for an account in the EU",

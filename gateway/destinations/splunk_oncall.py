@@ -19,8 +19,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations import Context, Destination
 from gateway.destinations._http import HookUrl, explained, json_object, post_json, text_of, unproven
+from gateway.destinations._on_call import ClosesEach
 from gateway.destinations._report import report
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
@@ -48,7 +49,7 @@ def _with_routing_key(url: SecretStr) -> SecretStr:
     return url
 
 
-class SplunkOnCallSettings(DestinationSettings):
+class SplunkOnCallSettings(ClosesEach):
     url: Annotated[HookUrl, AfterValidator(_with_routing_key)] = Field(
         description="the REST endpoint's URL, with your routing key in place of $routing_key"
     )
