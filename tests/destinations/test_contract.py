@@ -12,6 +12,7 @@ from difflib import unified_diff
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from dotenv import dotenv_values
@@ -116,7 +117,8 @@ def as_golden(value: object) -> object:
         envelope = {field.name: getattr(value, field.name) for field in fields(value) if field.name != "content"}
         return {name: as_golden(part) for name, part in envelope.items()} | {"content": mail_as_golden(value.content)}
     if is_dataclass(value):
-        return {field.name: as_golden(getattr(value, field.name)) for field in fields(value)}
+        made = {field.name: as_golden(getattr(value, field.name)) for field in fields(value)}
+        return made | {"body": as_form(value)} if isinstance(value, HttpRequest) and as_form(value) else made
     if isinstance(value, bytes):
         for read in (json.loads, json_lines):
             with suppress(ValueError):
@@ -127,6 +129,12 @@ def as_golden(value: object) -> object:
 
 def json_lines(body: bytes) -> list[object]:
     return [json.loads(line) for line in body.splitlines()]
+
+
+def as_form(message: HttpRequest) -> dict[str, str]:
+    """The fields of a form; none where the body is something else."""
+    is_form = ("Content-Type", "application/x-www-form-urlencoded") in message.headers
+    return dict(parse_qsl(message.body.decode(), strict_parsing=True)) if is_form else {}
 
 
 def mail_as_golden(content: bytes) -> object:
@@ -204,7 +212,7 @@ def readable(message: Message) -> str:
     """Everything in a message that a person or a program at the other end can see, as one text."""
     match message:
         case HttpRequest():
-            return f"{message.headers} {message.body.decode('utf-8')}"
+            return f"{message.headers} {as_form(message) or message.body.decode('utf-8')}"
         case SyslogRecord():
             return message.data.decode("utf-8")
         case Publication():
