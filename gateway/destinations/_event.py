@@ -16,7 +16,7 @@ from gateway.domain.document import change_document, document
 
 EventFormat: TypeAlias = Literal["alert", "ocsf", "ecs"]
 FORMATS = "the alert as JSON, an OCSF 1.5 finding, or Elastic Common Schema"
-LEAST_BYTES = 64 * 1024
+LEAST_BYTES = 32 * 1024
 """No event is larger when it says as little as it can."""
 
 
