@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gateway.domain.change import Reason
 from gateway.domain.delivery import Claim, NewAlert, NewDelivery, State, Stored
-from gateway.domain.telling import Decision
+from gateway.domain.snapshot import encode
+from gateway.domain.telling import Decision, Word
 from gateway.queue.book import Book, Value, for_rows, pieces, storable
 from gateway.queue.clusters import Groups
 from gateway.queue.incidents import SAME
@@ -21,6 +23,7 @@ INSERT INTO delivery (id, alert, route, key, state, head, fresh, supersede, due_
                       lease_until_us, first_us, created_us, remembers, cluster, hold, stands_in_for, reason)
 VALUES {marks}
 """
+_UNDONE = "back to what this receiver was told, before it heard of the change"
 
 
 class Entry(NamedTuple):
@@ -45,6 +48,14 @@ class _Entered:
     decided: list[Decision] = field(default_factory=list)
 
 
+class _Place(NamedTuple):
+    """`head`: it is the first of its incident. `took_over`: because what waited before gave way to it."""
+
+    head: bool
+    due_us: int
+    took_over: bool = False
+
+
 class Entering:
     """The deliveries of one round of arrivals, in which no incident comes twice. Rows are numbered here, so that a
     round needs no answer row by row; `write` puts all on paper at the end.
@@ -65,11 +76,14 @@ class Entering:
             if delivery.stands_in_for and not _is_needed(delivery, entered.due_us):
                 continue
             decision = self._log.decide(entry.alert, delivery, self._now_us, moved=entry.before != SAME)
-            if decision is not None:
-                entered.decided.append(decision)
-                if not decision.makes_delivery:
-                    continue
-            self._enter(entry, delivery, entered)
+            place = None
+            if decision is None or decision.makes_delivery:
+                place = self._place(entry.alert, self._late(delivery, entered))
+            if decision and place and self._is_undone(entry.alert, delivery, decision, place):
+                decision, place = Decision(delivery.route, Word.UNCHANGED, _UNDONE), None
+            entered.decided += [decision] if decision else []
+            if place:
+                self._enter(entry, delivery, place, entered)
         return Stored(
             self._book.alert_name(entry.row),
             held=entry.alert.held is not None,
@@ -86,9 +100,9 @@ class Entering:
             self._book.db.execute(for_rows(_INSERT, len(part), len(part[0])), values)
         self._log.write()
 
-    def _enter(self, entry: Entry, delivery: NewDelivery, entered: _Entered) -> None:
-        alert, now_us = entry.alert, self._now_us
-        head, due_us = self._place(alert, self._late(delivery, entered))
+    def _enter(self, entry: Entry, delivery: NewDelivery, place: _Place, entered: _Entered) -> None:
+        alert, now_us, head = entry.alert, self._now_us, place.head
+        due_us = max(now_us, place.due_us, self._join(delivery))
         at_once = head and due_us <= now_us
         alone = delivery.claim and not delivery.group
         lease_us = entry.lease_us.get(delivery.route) if at_once and alone else None
@@ -108,22 +122,32 @@ class Entering:
             return delivery
         return delivery._replace(due_us=delivery.due_us + entered.due_us[delivery.stands_in_for] - self._now_us)
 
-    def _place(self, alert: NewAlert, delivery: NewDelivery) -> tuple[bool, int]:
-        """Whether it is the head of its incident, and when it is due."""
-        if delivery.parked:
-            return False, self._now_us
+    def _place(self, alert: NewAlert, delivery: NewDelivery) -> _Place:
+        """Where it stands among those of its incident, once all that give way to it have."""
         incident = (delivery.route, alert.key)
-        head, due_us = incident not in self._taken, delivery.due_us
-        if not head:
-            if delivery.supersede:
-                supersede(self._book, incident)
-            else:
-                earlier_us = relieve(self._book, incident, delivery.stands_in_for)
-                due_us = min(due_us, due_us if earlier_us is None else earlier_us)
-            head = not occupied(self._book, [incident])
-        if delivery.group and not delivery.hold and delivery.terms and delivery.terms.grouping:
-            due_us = max(due_us, self._groups.join(delivery.route, delivery.group, delivery.terms.grouping))
-        return head, max(due_us, self._now_us)
+        if delivery.parked or incident not in self._taken:
+            return _Place(not delivery.parked, delivery.due_us)
+        due_us = delivery.due_us
+        if delivery.supersede:
+            supersede(self._book, incident)
+        else:
+            earlier_us = relieve(self._book, incident, delivery.stands_in_for)
+            due_us = due_us if earlier_us is None else min(due_us, earlier_us)
+        head = not occupied(self._book, [incident])
+        return _Place(head, due_us, took_over=head)
+
+    def _is_undone(self, alert: NewAlert, delivery: NewDelivery, decision: Decision, place: _Place) -> bool:
+        """What gave way was never told, and without it the receiver knows all already."""
+        if not place.took_over or decision.word is not Word.TOLD or not delivery.terms or alert.state is None:
+            return False
+        known = self._log.entry((delivery.route, alert.key)).known
+        return Reason.UNCHANGED not in delivery.terms.notify and known == encode(alert.state.snapshot)
+
+    def _join(self, delivery: NewDelivery) -> int:
+        """When its group is due; 0 when it waits for none."""
+        if not delivery.group or delivery.hold or delivery.parked or not delivery.terms or not delivery.terms.grouping:
+            return 0
+        return self._groups.join(delivery.route, delivery.group, delivery.terms.grouping)
 
     def _row(
         self, alert: int, key: str, delivery: NewDelivery, *, head: bool, due_us: int, lease_us: int | None

@@ -277,6 +277,32 @@ async def test_a_superseded_member_is_not_told_and_its_successor_is(store: Store
     assert await state_of(store, old) is State.SUPERSEDED
 
 
+async def test_a_change_that_is_undone_before_it_was_told_is_not_told(store: Store, clock: FakeClock) -> None:
+    await enter(store, "k")
+    clock.advance(30)
+    await end(store, (await claim_all(store))[0], State.DELIVERED)
+    changed = await store.put(a_state("k", "b", "c", to=grouped()), LEASES)
+    undone = await store.put(a_state("k", "b", to=grouped()), LEASES)
+    assert (undone.routes, await words(store, undone.alert_id)) == ((), {"a": "unchanged"})
+    assert await state_of(store, f"{changed.alert_id}.a") is State.SUPERSEDED
+    clock.advance(300)
+    assert await claim_all(store) == ()
+    again = await store.put(a_state("k", "b", "c", to=grouped()), LEASES)
+    assert again.routes == ("a",)
+
+
+async def test_a_change_that_is_undone_while_it_is_told_is_told_back(store: Store) -> None:
+    (first,) = (await store.put(a_state("k", "b", to=told()), LEASES)).claims
+    await end(store, first, State.DELIVERED)
+    (second,) = (await store.put(a_state("k", "b", "c", to=told()), LEASES)).claims
+    undone = await store.put(a_state("k", "b", to=told()), LEASES)
+    assert undone.routes == ("a",)
+    known = (encode(snapshot("b", "c")), digest_of(snapshot("b", "c")))
+    await store.record(a_result(second, told=known, remembers=True))
+    (third,) = await claim_all(store)
+    assert seen(third.before) == snapshot("b", "c")
+
+
 async def test_a_cancelled_member_is_not_told_and_takes_no_place(store: Store, clock: FakeClock) -> None:
     gone, other = await enter(store, "k", "l")
     await store.cancel([gone])
