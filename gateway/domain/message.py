@@ -60,7 +60,31 @@ class Mail:
     tls: Tls = Tls()
 
 
-Message: TypeAlias = HttpRequest | SyslogRecord | Mail
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One message for a message broker, which has to acknowledge it.
+
+    `url`: scheme, host, perhaps port and path; never a login. `target`: the stream (Redis), subject (NATS), exchange
+    (RabbitMQ) or topic (MQTT). `key`: RabbitMQ's routing key, "" elsewhere. `message_id` is the same in every attempt.
+    `headers`: what stands beside the body, as each protocol has room for it. `options`: name and value of what only
+    this broker knows; its destination says which.
+    """
+
+    broker: Literal["redis", "nats", "rabbitmq", "mqtt"]
+    url: str
+    target: str
+    message_id: str
+    content_type: str
+    body: bytes = field(repr=False)
+    key: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    tls: Tls = Tls()
+
+
+Message: TypeAlias = HttpRequest | SyslogRecord | Mail | Publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +115,23 @@ class MailAnswer:
     refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The broker acknowledged the message. `reference`: its own id or place of it, "" where it gives none."""
+
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The broker answered, and did not take the message or the login. `code` is its own word or number for why (`OOM`,
+    `10077`, `312`), which the destination reads; `text` is what it said, not yet masked.
+    """
+
+    code: str
+    text: str = ""
+
+
 CONNECTION_REFUSED = "connection refused"
 """The one reason of a `NoAnswer` that rules act on: no program listens at the receiver's address."""
 
@@ -104,4 +145,4 @@ class NoAnswer:
     reason: str
 
 
-Answer: TypeAlias = HttpAnswer | Written | MailAnswer | NoAnswer
+Answer: TypeAlias = HttpAnswer | Written | MailAnswer | Published | Declined | NoAnswer

@@ -10,7 +10,16 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import assert_never
 
-from gateway.domain.message import CONNECTION_REFUSED, Answer, HttpAnswer, MailAnswer, NoAnswer, Written
+from gateway.domain.message import (
+    CONNECTION_REFUSED,
+    Answer,
+    Declined,
+    HttpAnswer,
+    MailAnswer,
+    NoAnswer,
+    Published,
+    Written,
+)
 from gateway.domain.text import cut, one_line
 
 
@@ -43,6 +52,8 @@ class Outcome:
     nothing_listens: bool = False
 
 
+_LONGEST_REASON = 300
+_LONGEST_REFERENCE = 200
 _RETRIED_4XX = frozenset({408, 425})
 
 
@@ -55,6 +66,11 @@ def judge(answer: Answer, now: datetime) -> Outcome:
             return judge_mail(answer)
         case Written():
             return Outcome(OutcomeClass.OK, f"{answer.byte_count} bytes written")
+        case Published():
+            reference = cut(one_line(answer.reference), _LONGEST_REFERENCE)
+            return Outcome(OutcomeClass.OK, "acknowledged by the broker", reference=reference)
+        case Declined():
+            return Outcome(OutcomeClass.RETRY, cut(one_line(f"{answer.code} {answer.text}".strip()), _LONGEST_REASON))
         case NoAnswer():
             refused = answer.reason == CONNECTION_REFUSED
             return Outcome(OutcomeClass.RETRY, answer.reason, nothing_listens=refused)
@@ -123,7 +139,6 @@ def _until_s(value: str, now: datetime) -> float | None:
 
 _AUTH_CODES = frozenset({530, 534, 535, 538})
 _TOO_LARGE_CODE = 552
-_LONGEST_REASON = 300
 
 
 def judge_mail(answer: MailAnswer) -> Outcome:

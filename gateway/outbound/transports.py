@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
-from gateway.domain.message import Answer, HttpRequest, Mail, Message, SyslogRecord
+from gateway.domain.message import Answer, HttpRequest, Mail, Message, Publication, SyslogRecord
 from gateway.outbound.tls import TlsContexts
 
 if TYPE_CHECKING:
+    from gateway.outbound.broker import Broker, Lines
     from gateway.outbound.http import HttpTransport
     from gateway.outbound.proxies import Proxies
     from gateway.outbound.smtp import SmtpTransport
@@ -26,6 +27,7 @@ class Transports:
         self._http: HttpTransport | None = None
         self._syslog: SyslogTransport | None = None
         self._smtp: SmtpTransport | None = None
+        self._brokers: dict[str, Lines[Any]] = {}
 
     async def send(self, message: Message, timeout_s: float) -> Answer:
         match message:
@@ -35,12 +37,14 @@ class Transports:
                 return await (self._syslog or self._make_syslog()).send(message, timeout_s)
             case Mail():
                 return await (self._smtp or self._make_smtp()).send(message, timeout_s)
+            case Publication():
+                return await (self._brokers.get(message.broker) or self._make_broker(message)).send(message, timeout_s)
             case _:
                 assert_never(message)
 
     async def close(self) -> None:
         """Close what stands open. A later send opens anew."""
-        for transport in (self._http, self._syslog):
+        for transport in (self._http, self._syslog, *self._brokers.values()):
             if transport is not None:
                 await transport.close()
 
@@ -62,3 +66,31 @@ class Transports:
 
         self._smtp = SmtpTransport(self._tls)
         return self._smtp
+
+    def _make_broker(self, message: Publication) -> Lines[Any]:
+        from gateway.outbound.broker import Lines  # noqa: PLC0415 - see the class
+
+        self._brokers[message.broker] = made = Lines(_broker(message, self._tls))
+        return made
+
+
+def _broker(message: Publication, tls: TlsContexts) -> Broker[Any]:
+    match message.broker:
+        case "redis":
+            from gateway.outbound.redis import RedisBroker  # noqa: PLC0415 - see Transports
+
+            return RedisBroker(tls)
+        case "nats":
+            from gateway.outbound.nats import NatsBroker  # noqa: PLC0415
+
+            return NatsBroker(tls)
+        case "rabbitmq":
+            from gateway.outbound.rabbitmq import RabbitBroker  # noqa: PLC0415
+
+            return RabbitBroker(tls)
+        case "mqtt":
+            from gateway.outbound.mqtt import MqttBroker  # noqa: PLC0415
+
+            return MqttBroker(tls)
+        case _:
+            assert_never(message.broker)

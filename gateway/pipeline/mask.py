@@ -11,7 +11,7 @@ from typing import assert_never
 from urllib.parse import quote, urlsplit
 
 from gateway.domain.alert import JSON
-from gateway.domain.message import HttpRequest, Mail, Message, SyslogRecord
+from gateway.domain.message import HttpRequest, Mail, Message, Publication, SyslogRecord
 
 MASK = "****"
 _SHORTEST_PART = 8
@@ -118,8 +118,23 @@ def shown(message: Message, secrets: Sequence[str]) -> dict[str, JSON]:
                 "recipients": list(message.recipients),
                 "body": mask(message.content.decode("utf-8", "replace"), secrets),
             }
+        case Publication():
+            return _shown_publication(message, secrets)
         case _:
             assert_never(message)
+
+
+def _shown_publication(message: Publication, secrets: Sequence[str]) -> dict[str, JSON]:
+    return {
+        "to": mask(message.url, secrets),
+        "target": message.target,
+        "key": message.key,
+        "id": message.message_id,
+        "content_type": message.content_type,
+        "headers": {name: mask(value, secrets) for name, value in message.headers},
+        "options": {name: mask(value, secrets) for name, value in message.options},
+        "body": mask(message.body.decode("utf-8", "replace"), secrets),
+    }
 
 
 def _shown_header(name: str, value: str, secrets: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.message import HttpAnswer, MailAnswer, NoAnswer, Written
+from gateway.domain.message import Declined, HttpAnswer, MailAnswer, NoAnswer, Published, Written
 from gateway.domain.outcome import Outcome, OutcomeClass, judge, retry_after_s, status_line
 
 NOW = datetime(2026, 3, 14, 12, 0, 0, tzinfo=UTC)
@@ -104,6 +104,11 @@ def test_what_a_mail_server_says_becomes_one_short_line() -> None:
 def test_silence_is_tried_again_and_written_bytes_are_delivered() -> None:
     assert judge(NoAnswer("no answer within 30 s"), NOW) == Outcome(OutcomeClass.RETRY, "no answer within 30 s")
     assert judge(Written(120), NOW) == Outcome(OutcomeClass.OK, "120 bytes written")
+
+
+def test_what_a_broker_acknowledged_is_delivered_and_what_it_declined_is_tried_again() -> None:
+    assert judge(Published("1-0"), NOW) == Outcome(OutcomeClass.OK, "acknowledged by the broker", reference="1-0")
+    assert judge(Declined("OOM", "no room"), NOW) == Outcome(OutcomeClass.RETRY, "OOM no room")
 
 
 @pytest.mark.parametrize(

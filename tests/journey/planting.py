@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from gateway import samples
 from gateway.destinations import Context
 from gateway.domain.alert import Alert
-from gateway.domain.message import HttpRequest, Mail, Message, SyslogRecord
+from gateway.domain.message import HttpRequest, Mail, Message, Publication, SyslogRecord
 from gateway.domain.optix import parse
 from gateway.settings.kinds import Kind
 
@@ -79,6 +79,8 @@ class Receivers:
                     yield how, {"HOST": HERE, "PORT": str(port), "SECURITY": "none"}
             case SyslogRecord():
                 yield "unreachable", {"HOST": HERE, "PORT": str(self.closed), "TRANSPORT": "tcp"}
+            case Publication():
+                yield "unreachable", {"URL": f"{urlsplit(message.url).scheme}://{HERE}:{self.closed}"}
 
 
 def planted_routes(kind: Kind, planted: Planted, receivers: Receivers) -> dict[str, Keys]:
@@ -153,5 +155,5 @@ def _message(kind: Kind, keys: Keys) -> Message:
 
 
 def _goes_here(message: Message) -> bool:
-    host = urlsplit(message.url).hostname if isinstance(message, HttpRequest) else message.host
+    host = urlsplit(message.url).hostname if isinstance(message, HttpRequest | Publication) else message.host
     return host == HERE

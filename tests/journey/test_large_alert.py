@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from gateway import samples
 from gateway.destinations import Context, kinds, load
 from gateway.domain.alert import Alert
-from gateway.domain.message import HttpRequest, Mail, Message, SyslogRecord
+from gateway.domain.message import HttpRequest, Mail, Message, Publication, SyslogRecord
 from gateway.domain.optix import parse
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.settings.configuration import read_configuration
@@ -93,7 +93,7 @@ def test_it_is_worded_within_limits_and_in_little_time(
 
 def _content(message: Message) -> bytes:
     match message:
-        case HttpRequest():
+        case HttpRequest() | Publication():
             return message.body
         case SyslogRecord():
             return message.data

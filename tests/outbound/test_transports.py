@@ -3,10 +3,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import asyncio, sys
-from gateway.domain.message import HttpRequest, SyslogRecord
+from gateway.domain.message import HttpRequest, Publication, SyslogRecord
 from gateway.outbound.transports import Transports
+
+BROKERS = {"redis", "nats", "aio_pika", "paho"}
 
 async def main():
     transports = Transports("test")
@@ -15,6 +19,9 @@ async def main():
     assert not {"aiohttp", "aiosmtplib"} & set(sys.modules), "syslog needs no library"
     await transports.send(HttpRequest("http://127.0.0.1:9/", b""), 5)
     assert "aiosmtplib" not in sys.modules, "who sends no mail does not load it"
+    assert not BROKERS & set(sys.modules), "who publishes to no broker loads none"
+    await transports.send(Publication("redis", "redis://127.0.0.1:9", "alerts", "1", "text/plain", b""), 5)
+    assert BROKERS & set(sys.modules) == {"redis"}, "and otherwise that one"
     await transports.close()
     await transports.close()
 
@@ -24,4 +31,28 @@ asyncio.run(main())
 
 def test_a_transport_is_loaded_when_its_first_message_comes() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+CONFIGURATION = """
+import sys
+from gateway.settings.configuration import read_configuration
+from gateway import wiring
+
+routes = {"SOC": "DESTINATION=webhook URL=https://soar.example/", "BUS": "DESTINATION=%s URL=%s://bus.example"}
+environ = {}
+for name, keys in routes.items():
+    environ |= {f"GATEWAY_ROUTES__{name}__{key}": value for key, _, value in (k.partition("=") for k in keys.split())}
+configuration = read_configuration(environ, need_sources=False)
+assert len(configuration.routes) == 2
+assert not {"redis", "nats", "aio_pika", "aiormq", "paho"} & set(sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "scheme"), [("redis", "redis"), ("nats", "nats"), ("rabbitmq", "amqp"), ("mqtt", "mqtt")]
+)
+def test_reading_the_configuration_looks_for_a_brokers_library_and_does_not_load_it(kind: str, scheme: str) -> None:
+    program = CONFIGURATION % (kind, scheme)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway.domain.message import HttpRequest, Mail, SyslogRecord
+from gateway.domain.message import HttpRequest, Mail, Publication, SyslogRecord
 from gateway.pipeline.mask import mask, masked_url, shown
 
 URL = "https://user:s3cretpass@hooks.example.com/services/T0001/B0002/abcdefghijkl?sig=Zm9vYmFyYmF6&v=1"
@@ -81,3 +81,28 @@ def test_syslog_and_mail_are_shown_with_where_they_go() -> None:
     assert record["to"] == "tls://siem:6514"
     mail = shown(Mail("mx", 587, "a@x", ("b@x",), b"Subject: hi", password="tk_token"), ("tk_token",))
     assert (mail["to"], mail["recipients"], mail["body"]) == ("smtp://mx:587", ["b@x"], "Subject: hi")
+
+
+def test_of_a_publication_everything_is_shown_but_the_login() -> None:
+    message = Publication(
+        "rabbitmq",
+        "amqp://bus/soc",
+        "alerts",
+        "a-1.soc",
+        "application/json",
+        b'{"password":"hunter2-hunter2"}',
+        key="optix.high",
+        headers=(("key", "optix-1"),),
+        username="optix",
+        password="hunter2-hunter2",
+    )
+    assert shown(message, ["hunter2-hunter2"]) == {
+        "to": "amqp://bus/soc",
+        "target": "alerts",
+        "key": "optix.high",
+        "id": "a-1.soc",
+        "content_type": "application/json",
+        "headers": {"key": "optix-1"},
+        "options": {},
+        "body": '{"password":"****"}',
+    }
