@@ -1,0 +1,89 @@
+"""NATS JetStream: a message for a subject that a stream listens to.
+
+https://docs.nats.io/nats-concepts/jetstream/headers and the server's list of JetStream errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from gateway.destinations import Context, Destination
+from gateway.destinations._broker import (
+    PLACES,
+    BrokerSettings,
+    Pattern,
+    broker_url,
+    needs,
+    placed,
+    publication,
+    read_by,
+)
+from gateway.domain.alert import Alert
+from gateway.domain.message import Publication
+from gateway.domain.outcome import OutcomeClass
+
+
+def _checked(url: str) -> str:
+    return broker_url(url, ("nats", "tls"))
+
+
+class NatsSettings(BrokerSettings):
+    url: Annotated[str, AfterValidator(_checked)] = Field(description="nats://host:4222, or tls:// to insist on TLS")
+    token: SecretStr = Field(SecretStr(""), description="in the place of USERNAME and PASSWORD")
+    subject: Pattern = Field(
+        "optix.alerts", pattern=r"^[^\s.*>]+(\.[^\s.*>]+)*$", max_length=512, description=f"without wildcards; {PLACES}"
+    )
+    stream: str = Field(
+        "", pattern=r"^[^\s.*>/\\]*$", description="the stream that is expected to take it; any unless set"
+    )
+
+    @model_validator(mode="after")
+    def _one_login(self) -> Self:
+        if self.token.get_secret_value() and (self.username or self.password.get_secret_value()):
+            raise ValueError("TOKEN does not go with USERNAME and PASSWORD. Leave out one or the other.")
+        return self
+
+
+def _format(alert: Alert, context: Context, settings: NatsSettings) -> Publication:
+    subject = placed(settings.subject, alert)
+    message = publication("nats", settings.url, subject, alert, context, settings, prefix="Optix-Gateway-")
+    return replace(
+        message,
+        password=settings.token.get_secret_value() or message.password,
+        options=(("stream", settings.stream),) if settings.stream else (),
+    )
+
+
+CLASSES = {
+    "authorization": OutcomeClass.AUTH,
+    "permissions": OutcomeClass.AUTH,
+    "max_payload": OutcomeClass.TOO_LARGE,
+    "10054": OutcomeClass.TOO_LARGE,
+    "10060": OutcomeClass.GONE,
+}
+"""10054: larger than the stream takes. 10060: another stream than the expected one. All else passes: no responders,
+10077 (the stream is full), 10008 and 10023 (the system is short of something).
+"""
+
+DESTINATION = Destination(
+    summary="NATS JetStream: a message in a stream, acknowledged by its sequence and told from its repeats",
+    settings=NatsSettings,
+    format=_format,
+    read=read_by(CLASSES),
+    verify=needs("nats", "nats"),
+    backlog="all",
+    can_shrink=True,
+    limits={
+        "body": "MAX_BYTES, 1 MiB unless set; FORMAT=original sends what was received",
+        "headers": "Nats-Msg-Id (the same in every attempt), Content-Type, Optix-Gateway-Key, Optix-Gateway-Test",
+        "repeats": "dropped by the stream within its duplicate window (2 minutes unless set there)",
+        "streams": "must exist: core NATS acknowledges nothing",
+    },
+    example=(
+        "DESTINATION=nats\nURL=tls://nats.example.com:4222\nUSERNAME=optix\nPASSWORD=change-me\n"
+        "FORMAT=alert\nSUBJECT=optix.{source}.{severity}\nSTREAM=OPTIX\n"
+    ),
+)
