@@ -116,6 +116,14 @@ def _beyond_the_examples(base: str, how: str, planted: Planted) -> dict[str, dic
             "CHANNEL": "C0000000000",
             "TOKEN": planted.word(f"token of a bot, {how}"),
         },
+        f"webex_hook_{how}": {"DESTINATION": "webex", "URL": f"{base}/{planted.word(f'hook of Webex, {how}')}"},
+        f"rocketchat_api_{how}": {
+            "DESTINATION": "rocketchat",
+            "SERVER_URL": base,
+            "USER_ID": "rocket1",
+            "ROOM_ID": "GENERAL",
+            "TOKEN": planted.word(f"token of Rocket.Chat, {how}"),
+        },
     }
 
 
