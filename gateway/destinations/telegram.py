@@ -67,6 +67,12 @@ class TelegramSettings(DestinationSettings):
         "https://api.telegram.org", description="another server of the Bot API"
     )
 
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(sorted({self.in_path(), *super().secrets()}, key=len, reverse=True))
+
+    def in_path(self) -> str:
+        return quote(self.token.get_secret_value(), safe=":")
+
 
 def format_message(alert: Alert, context: Context, settings: TelegramSettings) -> HttpRequest:
     follows, done = follow_up(alert, context), context.progress.split()
@@ -83,8 +89,7 @@ def format_message(alert: Alert, context: Context, settings: TelegramSettings) -
         payload["disable_notification"] = True
     if follows.change is not None and _is_message(context.reference):
         payload["reply_parameters"] = {"message_id": int(context.reference), "allow_sending_without_reply": True}
-    token = quote(settings.token.get_secret_value(), safe=":")
-    return post_json(f"{settings.api_url}/bot{token}/sendMessage", payload)
+    return post_json(f"{settings.api_url}/bot{settings.in_path()}/sendMessage", payload)
 
 
 def _chat(context: Context) -> str:

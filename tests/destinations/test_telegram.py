@@ -144,6 +144,7 @@ def test_the_topic_and_the_token_are_used(alert_of: AlertOf) -> None:
     made = TelegramSettings(token=SecretStr("12:se/cret"), chat_id="@soc_alerts", thread_id=5)
     assert sent(alert_of(), made=made)["message_thread_id"] == 5
     assert format_message(alert_of(), context(), made).url == "https://api.telegram.org/bot12:se%2Fcret/sendMessage"
+    assert made.secrets() == ("12:se%2Fcret", "12:se/cret")
 
 
 @pytest.mark.parametrize(
