@@ -1,0 +1,239 @@
+"""Any order of states, results, kills and operators: what a receiver is told next is measured from what it was truly
+told, and in the end it knows what it was to know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gateway.domain.change import apply, compare
+from gateway.domain.delivery import Claim, MemberResult, NewDelivery, State
+from gateway.domain.query import Selection
+from gateway.domain.snapshot import Snapshot, decode, digest_of, encode
+from tests.queue.incident_world import GROUPED, a_state, snapshot, told
+from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, SqliteEngine, a_result
+
+T = TypeVar("T")
+Incident: TypeAlias = tuple[str, str]
+
+ROUTES = {
+    "a": told("a")[0],
+    "b": told("b", supersede=False)[0],
+    "g": told("g", GROUPED, group="all")[0],
+    "h": told("h", hold="window")[0],
+}
+"""One that wants the newest state, one that wants all, one in groups, and one that is silent now."""
+
+NIGHT_S = 200
+KEYS = st.sampled_from(["k", "k", "k", "l"])
+ENDS = st.sampled_from([State.DELIVERED, State.DELIVERED, State.PENDING, State.DEAD])
+STATES = st.sampled_from([("b1",), ("b1", "b2"), ("b2",), ("-b1",), ("-b1", "b2")])
+PICKS = st.integers(0, 1000)
+UNFINISHED = {State.PENDING, State.SENDING}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A delivery: what it tells to whom. `number`: of its alert."""
+
+    id: str
+    number: int
+    incident: Incident
+    says: Snapshot
+
+
+class TellingMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = Path(tempfile.mkdtemp())
+        self.engine = SqliteEngine(self.folder)
+        self.clock = self.engine.clock
+        self.store = self.run(self.engine.open())
+        self.sent = 0
+        self.rows: dict[str, Row] = {}
+        self.claims: list[Claim] = []
+        self.known: dict[Incident, tuple[int, Snapshot]] = {}  # what the receiver was told: by which alert, what
+        self.awaited: dict[Incident, Snapshot] = {}  # what it will know when all that waits is delivered
+        self.failed = False
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(coroutine)
+
+    def teardown(self) -> None:
+        self.drain()
+        self.run(self.engine.close())
+        self.runner.close()
+        shutil.rmtree(self.folder)
+
+    def states(self) -> dict[str, State]:
+        page = self.run(self.store.deliveries(Selection(), stopped=(), limit=1000))
+        return {row.id: row.state for row in page.deliveries}
+
+    def view(self, incident: Incident) -> Snapshot | None:
+        found = self.known.get(incident)
+        return found[1] if found else None
+
+    @rule(key=KEYS, listed=STATES, routes=st.sets(st.sampled_from(sorted(ROUTES)), min_size=1))
+    def send(self, key: str, listed: tuple[str, ...], routes: set[str]) -> None:
+        names, now = sorted(routes), snapshot(*listed)
+        busy = {incident for incident in self.awaited if self._waits(incident)}
+        to = tuple(self._delivery(name, now) for name in names)
+        stored = self.run(self.store.put(a_state(key, *listed, to=to), LEASES))
+        self.sent += 1
+        wanted = [name for name in names if self._is_news((name, key), now, busy)]
+        assert list(stored.routes) == wanted
+        for name in wanted:
+            row = Row(f"{stored.alert_id}.{name}", self.sent, (name, key), now)
+            self.rows[row.id] = row
+        self.hold(stored.claims)
+
+    def _delivery(self, route: str, now: Snapshot) -> NewDelivery:
+        """A closing passes a mute, also where every state is wanted."""
+        delivery = ROUTES[route]
+        if not delivery.hold:
+            return delivery
+        if now.is_closed:
+            return delivery._replace(hold="", supersede=False)
+        return delivery._replace(due_us=self.clock.us + NIGHT_S * SECOND_US)
+
+    def _is_news(self, incident: Incident, now: Snapshot, busy: set[Incident]) -> bool:
+        awaited = self.awaited.get(incident)
+        if awaited == now or (awaited is None and now.is_closed):
+            return False
+        self.awaited[incident] = now
+        took_over = incident in busy and not self._waits(incident)
+        return not (took_over and self.view(incident) == now)
+
+    def _waits(self, incident: Incident) -> bool:
+        found = self.states()
+        return any(found[row.id] in UNFINISHED for row in self.rows.values() if row.incident == incident)
+
+    def hold(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            self.claims.append(claim)
+            parts = [(claim.delivery_id, claim.before), *((one.delivery_id, one.before) for one in claim.members)]
+            assert len({self.rows[name].incident for name, _ in parts}) == len(parts), "one state of each incident"
+            for name, before in parts:
+                row = self.rows[name]
+                was = decode(before) if before else None
+                assert was == self.view(row.incident), "news are since what was truly told"
+                assert apply(was, compare(was, row.says)) == row.says
+
+    @rule(route=st.sampled_from(sorted(ROUTES)), retries=st.integers(1, 3))
+    def claim(self, route: str, retries: int) -> None:
+        self.hold(self.run(self.store.claim(route, fresh=3, retries=retries, limit=6, lease_us=LEASE_US)).claims)
+
+    @rule(route=st.sampled_from(sorted(ROUTES)), ends=st.lists(ENDS, min_size=1, max_size=3))
+    def work(self, route: str, ends: list[State]) -> None:
+        """Attempts of what is due within the minute, one after another."""
+        self.clock.advance(60)
+        for state in ends:
+            self.claim(route, 1)
+            if self.claims:
+                self.record(-1, state)
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=PICKS, state=ENDS)
+    def record(self, pick: int, state: State) -> None:
+        claim = self.claims.pop(pick % len(self.claims))
+        rows = [self.rows[name] for name in (claim.delivery_id, *(member.delivery_id for member in claim.members))]
+        moot = len(rows) == 1 and claim.before is None and rows[0].says.is_closed
+        if moot and state is State.DELIVERED:
+            state = State.SUPERSEDED
+        knows = [(encode(row.says), digest_of(row.says)) if state is State.DELIVERED else None for row in rows]
+        members = tuple(
+            MemberResult(member.row, member.token, known)
+            for member, known in zip(claim.members, knows[1:], strict=True)
+        )
+        result = a_result(claim, state, delay_s=5, told=knows[0], remembers=True, members=members)
+        if self.run(self.store.record(result)).applied:
+            self._ended(rows, state)
+
+    def _ended(self, rows: Sequence[Row], state: State) -> None:
+        self.failed |= state in {State.DEAD, State.PENDING}
+        for row in rows:
+            number, before = self.known.get(row.incident, (0, None))
+            if state is State.DELIVERED and row.number >= number:
+                assert before != row.says or self.failed, "nothing is told twice when nothing failed"
+                self.known[row.incident] = (row.number, row.says)
+            if state is not State.PENDING:
+                self._settle(row.incident)
+
+    def _settle(self, incident: Incident) -> None:
+        """When nothing waits any more, the receiver is to know what it knows."""
+        if self._waits(incident):
+            return
+        self.awaited.pop(incident, None)
+        if (view := self.view(incident)) is not None:
+            self.awaited[incident] = view
+
+    @rule(picks=st.lists(PICKS, max_size=2))
+    def cancel(self, picks: list[int]) -> None:
+        names = self._picked(picks)
+        for name in self.run(self.store.cancel(names)):
+            self.failed = True
+            self._settle(self.rows[name].incident)
+
+    @rule(picks=st.lists(PICKS, max_size=2))
+    def replay(self, picks: list[int]) -> None:
+        self.failed |= bool(self.run(self.store.replay(self._picked(picks))))
+
+    def _picked(self, picks: list[int]) -> list[str]:
+        names = list(self.rows)
+        return list(dict.fromkeys(names[pick % len(names)] for pick in picks)) if names else []
+
+    @precondition(lambda self: self.claims)
+    @rule(pick=PICKS)
+    def release(self, pick: int) -> None:
+        self.run(self.store.release([self.claims.pop(pick % len(self.claims))]))
+
+    @rule()
+    def kill(self) -> None:
+        """Who was told in the moment of the kill may be told again, and only that."""
+        self.failed |= bool(self.claims)
+        self.store = self.run(self.engine.crash())
+
+    @rule(seconds=st.sampled_from([1, 10, 61, 400, -30]))
+    def jump(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+        self.failed |= bool(self.run(self.store.expire_leases()))
+
+    @invariant()
+    def one_state_of_an_incident_is_out_at_a_time(self) -> None:
+        found = self.states()
+        out = [row.incident for row in self.rows.values() if found[row.id] is State.SENDING]
+        assert len(out) == len(set(out))
+
+    def drain(self) -> None:
+        """Everything is delivered at last: each receiver knows what it was to know, and nothing waits."""
+        self.store = self.run(self.engine.crash())
+        self.claims.clear()
+        self.failed = True
+        for _ in range(100):
+            self.clock.advance(1000)
+            for route in ROUTES:
+                self.claim(route, 3)
+            if not self.claims:
+                break
+            while self.claims:
+                self.record(0, State.DELIVERED)
+        assert not UNFINISHED.intersection(self.states().values())
+        for incident, awaited in self.awaited.items():
+            assert awaited == self.view(incident)
+
+
+TestTellingMachine = TellingMachine.TestCase
+TestTellingMachine.settings = settings(
+    max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
