@@ -19,7 +19,7 @@ from gateway.outbound.reasons import CONNECT_S, not_connected, of_network, too_s
 from gateway.outbound.tls import CaFileUnusable
 
 C = TypeVar("C")
-_FAREWELL_S = 2.0
+_FAREWELL_S = 1.0
 
 
 class Broker(Protocol[C]):

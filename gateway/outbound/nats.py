@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +18,8 @@ from nats.js.errors import APIError, NoStreamResponseError
 
 from gateway.domain.message import Declined, Publication, Published
 from gateway.outbound.tls import TlsContexts
+
+_FAREWELL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,11 @@ class Secured(TcpTransport):
             raise SecureConnWantedError
         super().write(payload)  # type: ignore[no-untyped-call]  # see above
 
+    async def wait_closed(self) -> None:
+        """After a handshake that failed there is nothing to wait for: the library would do so for ever."""
+        if self._is_secured:
+            await super().wait_closed()  # type: ignore[no-untyped-call]  # see above
+
 
 class NatsBroker:
     """A `Broker`. `password` without `username` is a token."""
@@ -84,7 +92,9 @@ class NatsBroker:
                 **_credentials(publication),
             )
         except BaseException:
-            await client.close()
+            with suppress(*self.errors):
+                async with asyncio.timeout(_FAREWELL_S):
+                    await client.close()
             raise
         return link
 

@@ -219,7 +219,8 @@ async def a_server(program: str, arguments: Sequence[str | Path], port: int) -> 
         process = await asyncio.create_subprocess_exec(program, *arguments, stdout=silent, stderr=silent)
 
         async def end() -> None:
-            process.terminate()
+            with suppress(ProcessLookupError):
+                process.terminate()
             await process.wait()
 
         stack.push_async_callback(end)
