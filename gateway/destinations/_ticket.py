@@ -20,7 +20,7 @@ from gateway.domain.alert import JSON, Alert
 from gateway.domain.digest import EVENT_TYPE as DIGEST
 from gateway.domain.markup import Escape, fit, mattermost
 from gateway.domain.message import HttpAnswer
-from gateway.domain.optix import console_url
+from gateway.domain.optix import console_url, parse
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.snapshot import decode
 from gateway.domain.text import Measure, cut, is_visible, one_line, utf16_units
@@ -81,10 +81,18 @@ def is_reopened(alert: Alert, context: Context) -> bool:
 
 
 def lost(outcome: Outcome, context: Context, form: re.Pattern[str]) -> Outcome:
-    """Where the answer was that there is no such ticket: once more, for a new one."""
+    """Where the answer was that there is no such ticket: `without_ticket`."""
     if outcome.kind is not OutcomeClass.GONE or context.progress == LOST or not form.fullmatch(context.reference):
         return outcome
-    reason = f"{outcome.reason}: {context.reference} is not there any more; a new one will be opened"
+    return without_ticket(outcome, context)
+
+
+def without_ticket(outcome: Outcome, context: Context) -> Outcome:
+    """The ticket is gone: once more, for a new one; but nobody needs a ticket that only says that something is over."""
+    alert = parse("", context.body)
+    if isinstance(alert, Alert) and alert.is_closed:
+        return replace(outcome, kind=OutcomeClass.OK, reason=f"{outcome.reason}: the ticket is not there to be closed")
+    reason = f"{outcome.reason}: the ticket is not there any more; a new one will be opened"
     return replace(outcome, kind=OutcomeClass.RETRY, reason=reason, progress=LOST)
 
 

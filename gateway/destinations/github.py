@@ -52,7 +52,7 @@ from gateway.domain.wording import title
 _TITLE, _BODY, _PAYLOAD_BYTES = 256, 60_000, 60_000
 _NUMBER = re.compile(r"[1-9]\d{0,17}")
 _MINUTE_S = 60.0
-_DISPATCHED = 204
+_DISPATCHED, _FORBIDDEN = 204, 403
 
 
 class GitHubSettings(Server):
@@ -137,7 +137,10 @@ def read(answer: Answer, now: datetime, context: Context, settings: GitHubSettin
     said = json_object(answer)
     if outcome.kind is not OutcomeClass.OK:
         outcome = _limited(explained(outcome, said.get("message"), *_faults(said)), answer, now)
-        return outcome if settings.mode == "dispatch" else lost(outcome, context, _NUMBER)
+        if settings.mode == "dispatch":
+            return outcome
+        is_locked = answer.status == _FORBIDDEN and "locked" in outcome.reason and _NUMBER.fullmatch(context.reference)
+        return lost(replace(outcome, kind=OutcomeClass.GONE) if is_locked else outcome, context, _NUMBER)
     if settings.mode == "dispatch":
         return outcome if answer.status == _DISPATCHED else noted(outcome, answer, "GitHub")
     if _NUMBER.fullmatch(context.reference) and "number" not in said:

@@ -15,10 +15,9 @@ issue does not offer, because somebody closed it by hand, counts as done.
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -26,7 +25,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from gateway.destinations import Context, Destination
-from gateway.destinations._follow_up import follow_up
+from gateway.destinations._adf import document_of
 from gateway.destinations._http import Token, explained, json_object, post_json
 from gateway.destinations._report import Manner
 from gateway.destinations._sign_in import BaseUrl, Server
@@ -36,29 +35,22 @@ from gateway.destinations._ticket import (
     comment,
     headline,
     is_reopened,
-    link_to,
     lost,
     noted,
     opened,
     ticket_of,
 )
 from gateway.domain.alert import JSON, Alert
-from gateway.domain.markup import fit
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.policy import Pace
 from gateway.domain.severity import Severity
 from gateway.domain.severity_map import level
-from gateway.domain.text import cut, fit_lines, utf16_units
-from gateway.domain.wording import details, facts, icon, resource_lines
 
-_SUMMARY, _TEXT, _LABEL, _VALUE, _LINE, _CHANGES, _DETAILS = 255, 32_000, 255, 200, 300, 4000, 9000
-_BREAK_COST = len(',{"type":"hardBreak"},{"type":"text","text":""}')
-_BLOCK_COST = 400
+_SUMMARY, _TEXT, _LABEL = 255, 32_000, 255
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{0,250}-\d{1,18}")
 _BARE = "bare"
 _NOT_OFFERED = "not valid for"
-_SHRUNK = "Jira refused the whole message as too large: details and resources are left out."
 _PLACES = {Severity.CRITICAL: 0, Severity.HIGH: 1, Severity.MEDIUM: 2, Severity.LOW: 3, Severity.UNKNOWN: 2}
 _PLAIN_IN_BLOCK = re.compile(r"\{|\[(?=~)")
 
@@ -157,7 +149,7 @@ def _fields(alert: Alert, context: Context, settings: JiraSettings) -> dict[str,
 
 def _text(alert: Alert, context: Context, settings: JiraSettings, *, again: bool) -> JSON:
     if settings.deployment == "cloud":
-        return _adf(alert, context, again=again)
+        return document_of(alert, context, _TEXT, again=again)
     write = comment if again else body
     said = write(alert, context, _TEXT, Manner(_in_block, ""))
     return f"{{noformat}}\n{said}\n{{noformat}}"
@@ -165,80 +157,6 @@ def _text(alert: Alert, context: Context, settings: JiraSettings, *, again: bool
 
 def _in_block(text: str) -> str:
     return _PLAIN_IN_BLOCK.sub("\\g<0>\u200b", text)
-
-
-def _json_units(text: str) -> int:
-    """What a text takes inside of a JSON string."""
-    return utf16_units(json.dumps(text, ensure_ascii=False)) - 2
-
-
-def _paragraph_units(text: str) -> int:
-    return _json_units(text) + text.count("\n") * _BREAK_COST
-
-
-def _adf(alert: Alert, context: Context, *, again: bool) -> JSON:
-    """A title where the issue has another one, a link, the facts, the details, and lists in blocks of code."""
-    follows = follow_up(alert, context)
-    content: list[JSON] = []
-    if again:
-        content.append(_paragraph(_strong(f"{icon(alert)} {headline(alert, context, _SUMMARY)}")))
-    if link := link_to(alert):
-        content.append(_paragraph(_linked("Open in Cloud Optix", link)))
-    content.append(_bullets((*follows.facts, *facts(alert))))
-    if context.shrink:
-        return _document([*content, _paragraph(_said(_SHRUNK))])
-    content += _block("Changes", follows.lines, _CHANGES)
-    if explained := fit(details(alert), _DETAILS, str, _paragraph_units):
-        content.append(_paragraph(*_lines(explained)))
-    left = _TEXT - utf16_units(json.dumps(_document(content), ensure_ascii=False, separators=(",", ":")))
-    lines = resource_lines(alert)
-    return _document([*content, *_block(f"Affected resources ({len(lines)})", lines, left - _BLOCK_COST)])
-
-
-def _document(content: list[JSON]) -> JSON:
-    return {"type": "doc", "version": 1, "content": content}
-
-
-def _paragraph(*content: JSON) -> JSON:
-    return {"type": "paragraph", "content": list(content)}
-
-
-def _said(text: str) -> JSON:
-    return {"type": "text", "text": text}
-
-
-def _strong(text: str) -> JSON:
-    return {"type": "text", "text": text, "marks": [{"type": "strong"}]}
-
-
-def _linked(text: str, url: str) -> JSON:
-    return {"type": "text", "text": text, "marks": [{"type": "link", "attrs": {"href": url}}]}
-
-
-def _lines(text: str) -> list[JSON]:
-    """A text node must not be empty."""
-    found: list[JSON] = []
-    for number, line in enumerate(text.split("\n")):
-        found += [{"type": "hardBreak"}] * bool(number)
-        found += [_said(line)] if line else []
-    return found
-
-
-def _bullets(said: Sequence[tuple[str, str]]) -> JSON:
-    items: list[JSON] = [
-        {
-            "type": "listItem",
-            "content": [_paragraph(_strong(f"{label}: "), _said(fit(value, _VALUE, str, _json_units)))],
-        }
-        for label, value in said
-    ]
-    return {"type": "bulletList", "content": items}
-
-
-def _block(name: str, lines: Sequence[str], limit: int) -> list[JSON]:
-    shown = [cut(line, _LINE, _json_units) for line in lines[: max(limit, 0) // 2 + 1]]
-    listed = fit_lines([*shown, *lines[len(shown) :]], limit, _json_units, most=len(shown))
-    return [_paragraph(_strong(name)), {"type": "codeBlock", "content": [_said(listed)]}] if listed else []
 
 
 def read(answer: Answer, now: datetime, context: Context, settings: JiraSettings) -> Outcome:

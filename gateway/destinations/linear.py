@@ -37,6 +37,7 @@ from gateway.destinations._ticket import (
     quiet,
     ticket_of,
     until_s,
+    without_ticket,
 )
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.digest import EVENT_TYPE as DIGEST
@@ -183,7 +184,7 @@ def _refused(
     if any(sign in word for word in words for sign in _THERE):
         return replace(reason, kind=OutcomeClass.OK)
     if any(sign in word for word in words for sign in _MISSING) and _went_on(context):
-        return replace(reason, kind=OutcomeClass.RETRY, progress=LOST)
+        return without_ticket(reason, context)
     return replace(reason, kind=OutcomeClass.REJECTED) if outcome.kind is OutcomeClass.OK else reason
 
 

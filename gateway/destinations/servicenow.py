@@ -8,6 +8,7 @@ holds JSON), https://servicenow-prod.fluidtopics.net/r/yokohama/it-operations-ma
 `{"result":{"Default Bulk Endpoint":"1 events were inserted"}}` is seen in logs of others, not in the vendor's pages.
 Not verified: the 4000 characters of a description (an instance may have made any field longer or shorter).
 
+An incident that was closed (some days after it was resolved) takes no changes: what comes then is a new one.
 Nothing keeps `correlation_id` unique, so an answer that got lost may mean a second incident; events have no such
 trouble. Texts are plain, but a journal shows as HTML what stands in [code]: that is broken up.
 """
@@ -29,6 +30,7 @@ from gateway.destinations._http import explained, json_object, post_json
 from gateway.destinations._report import Manner
 from gateway.destinations._sign_in import BaseUrl, SignIn
 from gateway.destinations._ticket import (
+    LOST,
     body,
     comment,
     field,
@@ -40,6 +42,7 @@ from gateway.destinations._ticket import (
     noted,
     opened,
     ticket_of,
+    without_ticket,
 )
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit
@@ -55,6 +58,7 @@ _SHORT, _TEXT, _NAME, _FACT = 160, 4000, 100, 300
 _SYS_ID = re.compile(r"[0-9a-f]{32}")
 _SOURCE = "Sophos Cloud Optix"
 _IN_PROGRESS = "2"
+_FORBIDDEN = 403
 _CODE_TAG = re.compile(r"\[(?=/?code)", re.IGNORECASE)
 _NOTE = 8000
 _URGENCY_IMPACT = {
@@ -190,7 +194,7 @@ def read(answer: Answer, now: datetime, context: Context, settings: ServiceNowSe
         error = said.get("error")
         faults = (error.get("message"), error.get("detail")) if isinstance(error, dict) else (error,)
         outcome = explained(outcome, *faults)
-        return lost(outcome, context, _SYS_ID) if settings.record == "incident" else outcome
+        return _refused(outcome, context) if settings.record == "incident" else outcome
     if settings.record == "event":
         return noted(outcome, answer, "ServiceNow")
     result = said.get("result")
@@ -198,6 +202,19 @@ def read(answer: Answer, now: datetime, context: Context, settings: ServiceNowSe
     if _SYS_ID.fullmatch(context.reference) and sys_id is None:
         return noted(outcome, answer, "ServiceNow")
     return opened(outcome, answer, sys_id, "ServiceNow")
+
+
+def _refused(outcome: Outcome, context: Context) -> Outcome:
+    """A 403 to a change is seldom about our credentials. Closed incidents are read-only: whether it is about us all the
+    same is seen when a new one is opened. Or an instance wants a field, such as a close code, that it did not get.
+    """
+    if outcome.status != _FORBIDDEN or not _SYS_ID.fullmatch(context.reference):
+        return lost(outcome, context, _SYS_ID)
+    if "Data Policy" in outcome.reason:
+        return replace(outcome, kind=OutcomeClass.REJECTED)
+    if "security constraints" in outcome.reason and context.progress != LOST:
+        return without_ticket(outcome, context)
+    return outcome
 
 
 DESTINATION = Destination(

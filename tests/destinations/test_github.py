@@ -109,13 +109,14 @@ def test_what_is_no_issue_number_never_gets_into_an_address(alert_of: AlertOf, r
     assert line_of(asked(KIND, alert_of(), before=alert_of(), reference=reference)) == f"POST {REPOSITORY}/issues"
 
 
-@pytest.mark.parametrize("status", [404, 410])
-def test_an_issue_that_is_gone_is_replaced_by_a_new_one(alert_of: AlertOf, status: int) -> None:
-    gone = answered(KIND, status, {"message": "This issue was deleted"}, reference="7")
+@pytest.mark.parametrize("status", [404, 410, 403])
+def test_an_issue_that_is_gone_or_locked_is_replaced_by_a_new_one(alert_of: AlertOf, status: int) -> None:
+    gone = answered(KIND, status, {"message": "This issue was deleted or is locked"}, reference="7")
     assert gone.kind is Class.RETRY
     again = asked(KIND, alert_of(), before=alert_of(), reference="7", progress=gone.progress)
     assert line_of(again) == f"POST {REPOSITORY}/issues"
-    assert answered(KIND, status, reference="7", progress=gone.progress).kind is Class.GONE
+    assert answered(KIND, status, reference="7", progress=gone.progress).kind is not Class.RETRY
+    assert answered(KIND, 403, {"message": "Resource not accessible"}, reference="7").kind is Class.AUTH
 
 
 def test_an_event_says_what_a_workflow_needs(alert_of: AlertOf) -> None:

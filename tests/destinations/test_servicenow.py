@@ -138,13 +138,23 @@ def test_what_is_no_sys_id_never_gets_into_an_address(alert_of: AlertOf, referen
     assert line_of(asked(KIND, alert_of(), before=alert_of(), reference=reference)) == f"POST {INCIDENTS}{FIELDS}"
 
 
-def test_an_incident_that_is_gone_is_replaced_by_a_new_one(alert_of: AlertOf) -> None:
-    gone = answered(KIND, 404, {"error": {"message": "No Record found"}}, reference=SYS_ID)
+@pytest.mark.parametrize(("status", "after"), [(404, Class.GONE), (403, Class.AUTH)])
+def test_an_incident_that_is_gone_or_read_only_is_replaced_by_a_new_one(
+    alert_of: AlertOf, status: int, after: Class
+) -> None:
+    said = {"message": "Operation Failed", "detail": "ACL Exception Update Failed due to security constraints"}
+    gone = answered(KIND, status, {"error": said}, reference=SYS_ID)
     assert gone.kind is Class.RETRY
     again = asked(KIND, alert_of(), before=alert_of(), reference=SYS_ID, progress=gone.progress)
     assert line_of(again) == f"POST {INCIDENTS}{FIELDS}"
-    assert answered(KIND, 404, reference=SYS_ID, progress=gone.progress).kind is Class.GONE
-    assert answered(KIND, 404, reference=SYS_ID, made=EVENTS).kind is Class.GONE
+    assert answered(KIND, status, reference=SYS_ID, progress=gone.progress).kind is after
+    assert answered(KIND, status, reference=SYS_ID, made=EVENTS).kind is after
+
+
+def test_a_close_code_that_an_instance_refuses_does_not_stop_the_route() -> None:
+    said = {"message": "Operation Failed", "detail": "Data Policy Exception: Resolution code is mandatory"}
+    assert answered(KIND, 403, {"error": said}, reference=SYS_ID).kind is Class.REJECTED
+    assert answered(KIND, 403, {"error": {"message": "no role"}}, reference=SYS_ID).kind is Class.AUTH
 
 
 @pytest.mark.parametrize(
