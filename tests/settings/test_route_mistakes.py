@@ -63,7 +63,7 @@ KINDS = ", ".join(kinds())
         ),
         (
             ("DESTINATION=syslog", "HOST=a", "FORMAT=cfe"),
-            ':3: FORMAT: "cfe" is not a known value; did you mean "cef"? One of text, cef.',
+            ':3: FORMAT: "cfe" is not a known value; did you mean "cef"? One of text, cef, leef.',
         ),
         (("DESTINATION=syslog", "HOST=a", "PORT=x"), ':3: PORT: "x" is not a whole number.'),
         (("DESTINATION=syslog", "HOST=a", "PORT=70000"), ':3: PORT: "70000" must be at most 65535.'),
