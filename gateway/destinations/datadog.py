@@ -24,7 +24,7 @@ from gateway.destinations._event import FORMATS, EventFormat, fitted_event
 from gateway.destinations._follow_up import follow_up
 from gateway.destinations._http import Token, explained, json_object, post_json, seconds_of, text_of, unproven
 from gateway.destinations._report import Manner, report
-from gateway.destinations._sign_in import Server
+from gateway.destinations._sign_in import BaseUrl, Server
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
@@ -58,20 +58,22 @@ class DatadogSettings(Server):
         max_length=100,
         description="as in datadoghq.com, datadoghq.eu, us5.datadoghq.com",
     )
+    url: BaseUrl | None = Field(None, description="where to send instead of to SITE, as to a proxy of your own")
     send: Literal["logs", "events"] = Field("logs", description="logs, or events of the event stream")
     service: str = Field("optix-gateway", min_length=1, max_length=100, description="the service of every log")
     tags: str = Field("", max_length=1000, pattern=r"^[^\r\n]*$", description="further tags: env:prod,team:cloud")
     format: EventFormat = Field("alert", description=f"the attributes of a log: {FORMATS}")
 
+    @property
+    def base(self) -> str:
+        return self.url or f"https://{'api' if self.send == 'events' else 'http-intake.logs'}.{self.site}"
+
 
 def format_message(alert: Alert, context: Context, settings: DatadogSettings) -> HttpRequest:
     headers = (("DD-API-KEY", settings.api_key.get_secret_value()),)
     if settings.send == "events":
-        return post_json(
-            f"https://api.{settings.site}/api/v1/events", _event(alert, context, settings), headers, settings.tls
-        )
-    log = _log(alert, context, settings)
-    return post_json(f"https://http-intake.logs.{settings.site}/api/v2/logs", [log], headers, settings.tls)
+        return post_json(f"{settings.base}/api/v1/events", _event(alert, context, settings), headers, settings.tls)
+    return post_json(f"{settings.base}/api/v2/logs", [_log(alert, context, settings)], headers, settings.tls)
 
 
 def _log(alert: Alert, context: Context, settings: DatadogSettings) -> dict[str, JSON]:
@@ -172,7 +174,7 @@ DESTINATION = Destination(
 # Datadog: Organization Settings > API Keys
 DESTINATION=datadog
 API_KEY=00000000exampledatadogkey0000000
-SITE=datadoghq.eu
+URL=https://http-intake.logs.datadoghq.eu
 TAGS=env:prod
 """,
 )

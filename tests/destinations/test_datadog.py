@@ -43,6 +43,12 @@ def test_logs_and_events_have_their_own_addresses(alert_of: AlertOf, send: str, 
     assert ("DD-API-KEY", "abc") in message.headers
 
 
+@pytest.mark.parametrize(("send", "path"), [("logs", "/api/v2/logs"), ("events", "/api/v1/events")])
+def test_a_proxy_of_ones_own_can_stand_between(alert_of: AlertOf, send: str, path: str) -> None:
+    message = sent("datadog", alert_of(), made=made(send=send, url="http://proxy.example:8080/dd/"))
+    assert message.url == f"http://proxy.example:8080/dd{path}"
+
+
 @pytest.mark.parametrize(
     ("score", "status"), by_score(low="info", medium="warning", high="error", critical="critical", unknown="warning")
 )
