@@ -6,9 +6,9 @@ https://docs.nats.io/nats-concepts/jetstream/headers and the server's list of Je
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr
 
 from gateway.destinations import Context, Destination
 from gateway.destinations._broker import (
@@ -32,7 +32,7 @@ def _checked(url: str) -> str:
 
 class NatsSettings(BrokerSettings):
     url: Annotated[str, AfterValidator(_checked)] = Field(description="nats://host:4222, or tls:// to insist on TLS")
-    token: SecretStr = Field(SecretStr(""), description="in the place of USERNAME and PASSWORD")
+    password: SecretStr = Field(SecretStr(""), description="password to log in with; without USERNAME it is a token")
     subject: Pattern = Field(
         "optix.alerts", pattern=r"^[^\s.*>]+(\.[^\s.*>]+)*$", max_length=512, description=f"without wildcards; {PLACES}"
     )
@@ -40,21 +40,11 @@ class NatsSettings(BrokerSettings):
         "", pattern=r"^[^\s.*>/\\]*$", description="the stream that is expected to take it; any unless set"
     )
 
-    @model_validator(mode="after")
-    def _one_login(self) -> Self:
-        if self.token.get_secret_value() and (self.username or self.password.get_secret_value()):
-            raise ValueError("TOKEN does not go with USERNAME and PASSWORD. Leave out one or the other.")
-        return self
-
 
 def _format(alert: Alert, context: Context, settings: NatsSettings) -> Publication:
     subject = placed(settings.subject, alert)
     message = publication("nats", settings.url, subject, alert, context, settings, prefix="Optix-Gateway-")
-    return replace(
-        message,
-        password=settings.token.get_secret_value() or message.password,
-        options=(("stream", settings.stream),) if settings.stream else (),
-    )
+    return replace(message, options=(("stream", settings.stream),) if settings.stream else ())
 
 
 CLASSES = {

@@ -134,11 +134,6 @@ def test_a_name_that_the_broker_would_not_take_is_refused(kind: str, key: str, v
         made(kind, **{key: value})
 
 
-def test_a_token_does_not_go_with_a_password() -> None:
-    with pytest.raises(ValidationError, match="TOKEN does not go with USERNAME and PASSWORD"):
-        made("nats", token="t", username="u", password="p")
-
-
 @every_kind
 @pytest.mark.parametrize(
     "url",
