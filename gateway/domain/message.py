@@ -84,7 +84,15 @@ class Publication:
     tls: Tls = Tls()
 
 
-Message: TypeAlias = HttpRequest | SyslogRecord | Mail | Publication
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line for the end of a file on this machine, without its line end. `path` "" is standard output."""
+
+    path: str
+    data: bytes = field(repr=False)
+
+
+Message: TypeAlias = HttpRequest | SyslogRecord | Mail | Publication | Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A transport without acknowledgement took all bytes (syslog)."""
+    """A transport without acknowledgement took all bytes (syslog, a file)."""
 
     byte_count: int
 

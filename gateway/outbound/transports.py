@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from gateway.domain.message import Answer, HttpRequest, Mail, Message, Publication, SyslogRecord
+from gateway.domain.message import Answer, HttpRequest, Line, Mail, Message, Publication, SyslogRecord
 from gateway.outbound.tls import TlsContexts
 
 if TYPE_CHECKING:
     from gateway.outbound.broker import Broker, Lines
     from gateway.outbound.http import HttpTransport
+    from gateway.outbound.line import LineTransport
     from gateway.outbound.proxies import Proxies
     from gateway.outbound.smtp import SmtpTransport
     from gateway.outbound.syslog import SyslogTransport
@@ -27,6 +28,7 @@ class Transports:
         self._http: HttpTransport | None = None
         self._syslog: SyslogTransport | None = None
         self._smtp: SmtpTransport | None = None
+        self._line: LineTransport | None = None
         self._brokers: dict[str, Lines[Any]] = {}
 
     async def send(self, message: Message, timeout_s: float) -> Answer:
@@ -39,12 +41,14 @@ class Transports:
                 return await (self._smtp or self._make_smtp()).send(message, timeout_s)
             case Publication():
                 return await (self._brokers.get(message.broker) or self._make_broker(message)).send(message, timeout_s)
+            case Line():
+                return await (self._line or self._make_line()).send(message, timeout_s)
             case _:
                 assert_never(message)
 
     async def close(self) -> None:
         """Close what stands open. A later send opens anew."""
-        for transport in (self._http, self._syslog, *self._brokers.values()):
+        for transport in (self._http, self._syslog, self._line, *self._brokers.values()):
             if transport is not None:
                 await transport.close()
 
@@ -66,6 +70,12 @@ class Transports:
 
         self._smtp = SmtpTransport(self._tls)
         return self._smtp
+
+    def _make_line(self) -> LineTransport:
+        from gateway.outbound.line import LineTransport  # noqa: PLC0415 - see the class
+
+        self._line = LineTransport()
+        return self._line
 
     def _make_broker(self, message: Publication) -> Lines[Any]:
         from gateway.outbound.broker import Lines  # noqa: PLC0415 - see the class

@@ -11,7 +11,7 @@ from typing import assert_never
 from urllib.parse import quote, urlsplit
 
 from gateway.domain.alert import JSON
-from gateway.domain.message import HttpRequest, Mail, Message, Publication, SyslogRecord
+from gateway.domain.message import HttpRequest, Line, Mail, Message, Publication, SyslogRecord
 
 MASK = "****"
 _SHORTEST_PART = 8
@@ -120,6 +120,9 @@ def shown(message: Message, secrets: Sequence[str]) -> dict[str, JSON]:
             }
         case Publication():
             return _shown_publication(message, secrets)
+        case Line():
+            body = mask(message.data.decode("utf-8", "replace"), secrets)
+            return {"to": message.path or "standard output", "body": body}
         case _:
             assert_never(message)
 

@@ -26,7 +26,7 @@ from gateway.domain import optix
 from gateway.domain.alert import Alert
 from gateway.domain.digest import Member, digest_of
 from gateway.domain.grouping import Grouping
-from gateway.domain.message import HttpAnswer, HttpRequest, Mail, Message, NoAnswer, Publication, SyslogRecord
+from gateway.domain.message import HttpAnswer, HttpRequest, Line, Mail, Message, NoAnswer, Publication, SyslogRecord
 from gateway.domain.outcome import OutcomeClass as Class
 from gateway.domain.snapshot import OPEN, Snapshot, encode
 from gateway.settings.telling import TELLING_KEYS
@@ -213,7 +213,7 @@ def readable(message: Message) -> str:
     match message:
         case HttpRequest():
             return f"{message.headers} {as_form(message) or message.body.decode('utf-8')}"
-        case SyslogRecord():
+        case SyslogRecord() | Line():
             return message.data.decode("utf-8")
         case Publication():
             return f"{message.headers} {message.body.decode('utf-8')}"

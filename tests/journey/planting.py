@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from gateway import samples
 from gateway.destinations import Context
 from gateway.domain.alert import Alert
-from gateway.domain.message import HttpRequest, Mail, Message, Publication, SyslogRecord
+from gateway.domain.message import HttpRequest, Line, Mail, Message, Publication, SyslogRecord
 from gateway.domain.optix import parse
 from gateway.settings.kinds import Kind
 
@@ -81,6 +82,8 @@ class Receivers:
                 yield "unreachable", {"HOST": HERE, "PORT": str(self.closed), "TRANSPORT": "tcp"}
             case Publication():
                 yield "unreachable", {"URL": f"{urlsplit(message.url).scheme}://{HERE}:{self.closed}"}
+            case Line():
+                yield "written", {"PATH": os.devnull} if message.path else {}
 
 
 def planted_routes(kind: Kind, planted: Planted, receivers: Receivers) -> dict[str, Keys]:
@@ -155,5 +158,7 @@ def _message(kind: Kind, keys: Keys) -> Message:
 
 
 def _goes_here(message: Message) -> bool:
+    if isinstance(message, Line):
+        return message.path in ("", os.devnull)
     host = urlsplit(message.url).hostname if isinstance(message, HttpRequest | Publication) else message.host
     return host == HERE
