@@ -124,7 +124,18 @@ def _beyond_the_examples(base: str, how: str, planted: Planted) -> dict[str, dic
             "ROOM_ID": "GENERAL",
             "TOKEN": planted.word(f"token of Rocket.Chat, {how}"),
         },
-    }
+    } | _further_sign_ins(base, how, planted)
+
+
+def _further_sign_ins(base: str, how: str, planted: Planted) -> dict[str, dict[str, str]]:
+    """Of kinds that are signed in to by a token or by name, and whose example shows one way at most."""
+    routes: dict[str, dict[str, str]] = {}
+    for kind in ("elasticsearch", "loki", "gelf"):
+        common = {"DESTINATION": kind, "URL": base}
+        password = planted.special(f"password of {kind}, {how}")
+        routes[f"{kind}_token_{how}"] = common | {"TOKEN": planted.word(f"token of {kind}, {how}")}
+        routes[f"{kind}_name_{how}"] = common | {"USERNAME": "gateway", "PASSWORD": password}
+    return routes
 
 
 def status_of(path: str) -> int:
