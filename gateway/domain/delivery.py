@@ -37,8 +37,8 @@ class NewDelivery(NamedTuple):
     incident is unfinished: it saves a second commit and its latency.
     `terms`: what its receiver wants to be told, decided in the transaction; None when it is sent everything. `group`:
     the name of the group it waits in, "" for none. `due_us`: not before then; 0 for at once. `hold`: what it waits for,
-    WINDOW_HOLD or a `silence_hold`. `parked`: why it must not be sent as things are. `stands_in_for`: the route that is
-    to deliver first; it is given up when that one has.
+    WINDOW_HOLD or a `silence_hold`. `parked`: why it must not be sent as things are. `stands_in_for`: the routes
+    that are to deliver first, with commas between; it is given up when all of them have.
     """
 
     route: str
@@ -186,7 +186,7 @@ class Result(NamedTuple):
     `delay_us`: wait before the next attempt, for `pending` only. `charged` False: the attempt does not count.
     `given_up`: a short fixed word why the delivery is dead or parked, for metrics; "" otherwise.
     `told`: the state that the receiver knows now, encoded, with its digest; None when that is not remembered or did not
-    change. `remembers` as in `Claim`. `stood_in`: another route was to deliver had this one not. `members`: the same
+    change. `remembers` as in `Claim`. `apart`: it goes alone from now on, out of its group. `members`: the same
     end for the others of its group.
     """
 
@@ -201,7 +201,7 @@ class Result(NamedTuple):
     given_up: str = ""
     told: tuple[bytes, bytes] | None = None
     remembers: bool = False
-    stood_in: bool = False
+    apart: bool = False
     members: tuple[MemberResult, ...] = ()
 
 

@@ -94,6 +94,10 @@ class Inhibitor:
         own = fold(rule)
         return frozenset(wide.pattern for wide in self._wider(own)) - {own}
 
+    def mutes(self, wide: str, narrow: str) -> bool:
+        """Whether findings of the first rule may mute those of the second."""
+        return fold(wide) != fold(narrow) and any(glob.matches(fold(wide)) for glob in self._wider(fold(narrow)))
+
     def covers_more(self, rule: str) -> frozenset[str]:
         """The rules that this one mutes, directly or through others: folded, and patterns as patterns."""
         own = fold(rule)

@@ -6,6 +6,7 @@ transaction that stores the alert.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -102,12 +103,12 @@ class Told(NamedTuple):
 
 class Circumstances(NamedTuple):
     """Of one alert's arrival. `moved`: its state is another than that of the alert before. `inhibited`: why another
-    finding mutes this one, "" when none does.
+    finding mutes this one, "" when none does; asked only where a message would be made, because it costs.
     """
 
     now_us: int
     moved: bool = True
-    inhibited: str = ""
+    inhibited: Callable[[], str] = str
 
 
 def decide(
@@ -127,9 +128,9 @@ def decide(
         ), None
     verdict = judge(terms.notify, known, now.snapshot)
     flaps = told.flaps if told else ()
-    if verdict.worth and when.inhibited and not now.snapshot.is_closed:
-        return Decision(route, Word.INHIBITED, when.inhibited), told
-    if verdict.worth and flap and terms.flap and not flap.told:
+    if verdict.worth and not now.snapshot.is_closed and (inhibited := when.inhibited()):
+        return Decision(route, Word.INHIBITED, inhibited), told
+    if verdict.worth and flap and terms.flap and not flap.told and not now.snapshot.is_closed:
         return Decision(route, Word.FLAPPING, f"more than {terms.flap.most} changes in a short time"), told
     if verdict.worth:
         damped = flap_words(flap, terms.flap) if flap and terms.flap else ""

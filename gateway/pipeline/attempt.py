@@ -14,7 +14,7 @@ from gateway.domain.alert import Alert
 from gateway.domain.delivery import AttemptRecord, Claim, Recorded, Result, State
 from gateway.domain.message import Answer, HttpAnswer, MailAnswer
 from gateway.domain.outcome import Outcome, OutcomeClass
-from gateway.domain.retry import next_step
+from gateway.domain.retry import Step, next_step
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.lane import Lane
 from gateway.pipeline.mask import mask
@@ -28,6 +28,9 @@ KEPT_HEADERS = frozenset({"content-type", "date", "retry-after", "server", "x-re
 """Response headers worth keeping for a support case; those of rate limits are kept by prefix. None holds a secret."""
 _KEPT_PREFIXES = ("x-ratelimit-", "ratelimit-")
 
+
+_OF_ONE = frozenset({"rejected", "too_large", "format"})
+"""Why a group is given up that one of it alone may have caused: then each of them goes alone."""
 
 _UNTIL_STORED = AsyncRetrying(
     retry=retry_if_exception_type(StoreUnavailable), wait=wait_exponential(0.1, max=5), reraise=True
@@ -103,8 +106,37 @@ class Courier:
             probing=probing,
             dice=self._dice,
         )
+        apart = bool(claim.members) and step.given_up in _OF_ONE
+        step = Step(State.PENDING, charged=False) if apart else parcel.ended(step)
+        delivered = step.state is State.DELIVERED
+        return Result(
+            claim.row,
+            claim.token,
+            step.state,
+            self._attempt_record(route, claim, outcome, answer, started_us=started_us, ended_us=ended_us),
+            delay_us=int(step.delay_s * _SECOND_US),
+            charged=step.charged,
+            shrink=claim.shrink or step.shrink,
+            progress=outcome.progress or claim.progress,
+            given_up=step.given_up,
+            told=parcel.told() if delivered else None,
+            remembers=claim.remembers,
+            apart=apart,
+            members=parcel.member_results(delivered=delivered) if claim.members else (),
+        )
+
+    def _attempt_record(
+        self,
+        route: ConfiguredRoute,
+        claim: Claim,
+        outcome: Outcome,
+        answer: Answer | None,
+        *,
+        started_us: int,
+        ended_us: int,
+    ) -> AttemptRecord:
         secrets = self._secrets_of(route)
-        record = AttemptRecord(
+        return AttemptRecord(
             due_us=claim.due_us,
             claimed_us=claim.claimed_us,
             started_us=started_us,
@@ -117,22 +149,6 @@ class Courier:
             excerpt=excerpt(answer, secrets),
             reference=outcome.reference or claim.reference,
             revision=self._revision,
-        )
-        delivered = step.state is State.DELIVERED and not parcel.is_moot
-        return Result(
-            claim.row,
-            claim.token,
-            State.SUPERSEDED if parcel.is_moot and step.state is State.DELIVERED else step.state,
-            record,
-            delay_us=int(step.delay_s * _SECOND_US),
-            charged=step.charged,
-            shrink=claim.shrink or step.shrink,
-            progress=outcome.progress or claim.progress,
-            given_up=step.given_up,
-            told=parcel.told() if delivered else None,
-            remembers=claim.remembers,
-            stood_in=bool(route.chain.fallback),
-            members=parcel.member_results(delivered=delivered) if claim.members else (),
         )
 
     def _secrets_of(self, route: ConfiguredRoute) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class Backtest:
     def __init__(self, routes: Sequence[ConfiguredRoute], examples: int) -> None:
         self._chooser = Chooser(routes, RouteTable([(route.name, route.filter) for route in routes]))
         self._ledger, self._comparison = Ledger(), Comparison(routes, examples)
-        self._outbox = Outbox(self._ledger.take_back)
+        self._outbox = Outbox(self._ledger)
         self._alerts = self._unreadable = self._first_us = self._last_us = 0
 
     def enter(self, recording: Recording) -> None:
@@ -61,6 +61,8 @@ class Backtest:
         if recording.stood and not self._ledger.knows(alert.key):
             self._assume(recording, alert, state, choice)
         moved = self._ledger.meet(alert, state)
+        if alert.is_closed:
+            self._outbox.end_held(alert.key)
         said = {decision.route: decision for decision in choice.decisions}
         due_us: dict[str, int] = {}
         for delivery in choice.deliveries:

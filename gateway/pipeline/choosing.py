@@ -102,18 +102,18 @@ class Chooser:
         return unmet, failed
 
     def _stand_ins(self, deliveries: Sequence[NewDelivery], now_us: int) -> Iterator[NewDelivery]:
-        """One delivery for each route at most: the first that needs a stand-in gets it. What is parked on
-        purpose needs none.
+        """One delivery for each route in reserve, for all the routes that it stands in for, due when the first of them
+        is late. What is parked on purpose needs none.
         """
         taken = {delivery.route for delivery in deliveries}
+        needed: dict[str, list[str]] = {}
         for delivery in deliveries:
-            if delivery.parked:
-                continue
-            fallback = fallback_of(delivery.route, taken, self._chains)
-            due_us = fallback_at_us(self._chains[delivery.route], now_us) if fallback else None
-            if due_us is not None and fallback in self._rules:
-                taken.add(fallback)
-                yield NewDelivery(fallback, due_us=due_us, stands_in_for=delivery.route)
+            fallback = "" if delivery.parked else fallback_of(delivery.route, taken, self._chains)
+            if fallback in self._rules:
+                needed.setdefault(fallback, []).append(delivery.route)
+        for fallback, routes in needed.items():
+            due_us = min(fallback_at_us(self._chains[route], now_us) or now_us for route in routes)
+            yield NewDelivery(fallback, due_us=due_us, stands_in_for=",".join(routes))
 
 
 def _rule(route: ConfiguredRoute) -> _Rule:

@@ -19,6 +19,7 @@ class Ledger:
     def __init__(self) -> None:
         self._states: dict[str, bytes] = {}
         self._told: dict[Incident, Told] = {}
+        self._heard: dict[Incident, Told] = {}
         self._passed: dict[Incident, State] = {}
         self._findings = Findings()
 
@@ -28,7 +29,9 @@ class Ledger:
     def assume(self, routes: Iterable[str], alert: Alert, state: State, at_us: int) -> None:
         """The incident stood so before anything was entered, and the receivers of these routes were told of it."""
         self.meet(alert, state)
-        self._told.update(((route, alert.key), Told(state, at_us)) for route in routes)
+        told = {(route, alert.key): Told(state, at_us) for route in routes}
+        self._told.update(told)
+        self._heard.update(told)
 
     def meet(self, alert: Alert, state: State) -> bool:
         """Remember how an incident stands; whether that is another state than before."""
@@ -47,7 +50,7 @@ class Ledger:
         inhibitor = terms.inhibitor
         muting = inhibitor.decide(alert, self._findings.beside(alert)) if inhibitor else None
         inhibited = muting.reason if muting and muting.inhibited else ""
-        circumstances = Circumstances(at_us, moved, inhibited)
+        circumstances = Circumstances(at_us, moved, lambda: inhibited)
         decision, after = decide(delivery.route, terms, self._told.get(incident), state, circumstances)
         if after is not None:
             if incident not in self._told and after.asked_us is None:
@@ -55,10 +58,21 @@ class Ledger:
             self._told[incident] = after
         return decision
 
+    def expected(self, incident: Incident) -> Told | None:
+        """What this receiver knows when everything that waits for it is told."""
+        return self._told.get(incident)
+
+    def hear(self, incident: Incident, told: Told) -> None:
+        """The receiver was told so much."""
+        self._heard[incident] = told
+
     def take_back(self, incident: Incident) -> None:
-        """What this receiver was to be told told it nothing, and it never heard of the incident: what comes next is
-        measured from what was first passed over, or is new.
+        """What this receiver was to be told told it nothing. What comes next is measured from what it heard; where it
+        never heard of the incident, from what was first passed over, or it is new.
         """
+        if incident in self._heard:
+            self._told[incident] = self._heard[incident]
+            return
         told, passed = self._told.pop(incident, None), self._passed.get(incident)
         if told and passed:
             self._told[incident] = told._replace(state=passed, asked_us=None)

@@ -6,14 +6,14 @@ The store does the same with rows; here nothing leaves, and only counts stay.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
 from gateway.domain.delivery import NewDelivery
 from gateway.domain.grouping import flush_at_us
-from gateway.pipeline.ledger import Incident
+from gateway.domain.telling import Told
+from gateway.pipeline.ledger import Incident, Ledger
 
 _LATEST_US = 2**62
 
@@ -36,7 +36,7 @@ class Post:
 @dataclass(slots=True, eq=False)
 class _Waiting:
     """`since_us`: when it came. `group`: the name of its group, "" for none. `held`: a silence or the route's hours
-    hold it, whatever its group does. `gone`: sent, or replaced.
+    hold it, whatever its group does. `told`: what its receiver knows then. `gone`: sent, or replaced.
     """
 
     incident: Incident
@@ -46,6 +46,7 @@ class _Waiting:
     closes: bool
     remembers: bool
     held: bool
+    told: Told | None
     gone: bool = False
 
 
@@ -58,10 +59,10 @@ class _Group:
 
 
 class Outbox:
-    """`posts`: route -> what it sent so far. `take_back`: called for an incident whose last delivery told nothing."""
+    """`posts`: route -> what it sent so far."""
 
-    def __init__(self, take_back: Callable[[Incident], None]) -> None:
-        self._take_back = take_back
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self.posts: dict[str, Post] = defaultdict(Post)
         self._queues: dict[Incident, deque[_Waiting]] = {}
         self._groups: dict[Incident, _Group] = defaultdict(_Group)
@@ -82,7 +83,8 @@ class Outbox:
         self._make_room(incident, delivery)
         due_us = delivery.due_us
         remembers, held = delivery.terms is not None, bool(delivery.hold)
-        waiting = _Waiting(incident, delivery.group, now_us, due_us, closes, remembers, held)
+        told = self._ledger.expected(incident)
+        waiting = _Waiting(incident, delivery.group, now_us, due_us, closes, remembers, held, told)
         if incident not in self._queues and not delivery.group and due_us <= now_us:
             self._tell([waiting])
             return now_us
@@ -101,6 +103,21 @@ class Outbox:
     def finish(self) -> None:
         """Whatever still waits goes out."""
         self.until(_LATEST_US)
+
+    def end_held(self, key: str) -> None:
+        """The incident is closed: what waits for an hour is over, whoever takes the closing."""
+        for incident in [found for found in self._queues if found[1] == key]:
+            queue = self._queues[incident]
+            held = [waiting for waiting in queue if waiting.held]
+            for waiting in held:
+                waiting.gone = True
+                queue.remove(waiting)
+            self.posts[incident[0]].replaced += len(held)
+            if not queue:
+                del self._queues[incident]
+                self._ledger.take_back(incident)
+            elif held:
+                self._note(queue[0])
 
     def _make_room(self, incident: Incident, delivery: NewDelivery) -> None:
         """What waits and gives way goes; what is held does even where every state is wanted."""
@@ -166,9 +183,13 @@ class Outbox:
         if len(together) == 1 and first.closes and first.remembers and first.incident not in self._heard:
             post.moot += 1
             if first.incident not in self._queues:
-                self._take_back(first.incident)
+                self._ledger.take_back(first.incident)
             return
         post.messages += 1
         post.alerts += len(together)
         post.grouped += len(together) if len(together) > 1 else 0
-        self._heard.update(waiting.incident for waiting in together if waiting.remembers)
+        for waiting in together:
+            if waiting.remembers:
+                self._heard.add(waiting.incident)
+                if waiting.told:
+                    self._ledger.hear(waiting.incident, waiting.told)

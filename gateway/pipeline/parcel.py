@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import Alert
-from gateway.domain.delivery import Claim, MemberResult
+from gateway.domain.delivery import Claim, MemberResult, State
 from gateway.domain.digest import Member, digest_of
 from gateway.domain.grouping import Grouping, group_key
 from gateway.domain.optix import Unreadable, parse
+from gateway.domain.retry import Step
 from gateway.domain.snapshot import digest_of as state_digest
 from gateway.domain.snapshot import encode, snapshot_of
 
@@ -40,6 +41,10 @@ class Parcel:
         if not claim.remembers or claim.before is not None or claim.members:
             return False
         return self.alert is not None and self.alert.is_closed
+
+    def ended(self, step: Step) -> Step:
+        """What was moot is not delivered: nobody was told."""
+        return replace(step, state=State.SUPERSEDED) if self.is_moot and step.state is State.DELIVERED else step
 
     def context(self, sent_at: datetime) -> Context:
         claim = self.claim

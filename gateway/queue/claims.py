@@ -9,8 +9,9 @@ from gateway.domain.delivery import FINISHED, AttemptRecord, Claim, Claims, Reco
 from gateway.queue.attempts import write_attempts
 from gateway.queue.book import Book, Value, for_rows, pieces, storable
 from gateway.queue.clusters import flush, members
-from gateway.queue.order import Incident, give_up, promote, rejoin
+from gateway.queue.order import Incident, promote, rejoin
 from gateway.queue.schema import CODES
+from gateway.queue.stand_ins import settle
 from gateway.queue.told import delivered, undelivered
 
 FRESH = "SELECT id FROM delivery WHERE route = ? AND state = 0 AND head = 1 AND fresh = 1 ORDER BY id LIMIT ?"
@@ -49,10 +50,7 @@ UPDATE delivery SET state = result.state, head = result.head, fresh = 0, due_us 
 FROM result WHERE delivery.id = result.row AND delivery.token = result.token AND delivery.state = 1
 RETURNING id, route, key, alert
 """
-STANDING_IN = """
-SELECT id, head FROM delivery WHERE alert = ? AND stands_in_for = ? AND stands_in_for <> '' AND state = 0
-"""
-NOT_NEEDED = "the route it stands in for delivered"
+APART = "UPDATE delivery SET cluster = '' WHERE id = ?"
 _RELEASE = """
 UPDATE delivery SET state = 0, due_us = ?, attempts = attempts - 1,
                     first_us = iif(first_us = claimed_us, 0, first_us)
@@ -131,7 +129,10 @@ def _claimed(book: Book, rows: Sequence[int], wish: Wish, now: int) -> Iterator[
         book.db.executemany(TAKE, [(now, now + wish.lease_us, other) for other in others])
         along = [other for other in rows if other != row and _goes_with(book, claim, cluster, other)]
         gone.update(along)
-        yield claim._replace(members=members(book, sorted({*others, *along})))
+        # The oldest leads, so that the message has the same id when it is sent again.
+        first, *rest = sorted({row, *others, *along})
+        leader = claim if first == row else _taken(book, first)[0]
+        yield leader._replace(members=members(book, rest))
 
 
 def _since_us(claim: Claim) -> int:
@@ -223,15 +224,14 @@ def _record_round(book: Book, results: Sequence[Result]) -> list[Recorded]:
 
 
 def _note_told(book: Book, kept: Sequence[Result], found: Mapping[int, tuple[Incident, int]], now: int) -> None:
-    """What receivers know by these results, and which stand-ins nobody needs any more."""
+    """What receivers know by these results, which stand-ins nobody needs any more, and who leaves a group."""
     news = [(*found[r.row], r.told, storable(r.record.reference)) for r in kept if r.told]
     if news:
         delivered(book, news, now)
     undelivered(book, [found[r.row][0] for r in kept if r.remembers and r.state in _TOLD_NOTHING])
-    for result in kept:
-        if result.stood_in and result.state in _SETTLED:
-            (route, _), alert = found[result.row]
-            give_up(book, book.db.execute(STANDING_IN, (alert, route)).fetchall(), NOT_NEEDED)
+    settle(book, [(alert, route) for r in kept if r.state in _SETTLED for (route, _), alert in [found[r.row]]])
+    if apart := [(r.row,) for r in kept if r.apart]:
+        book.db.executemany(APART, apart)
 
 
 def _next_state(result: Result, now: int) -> tuple[Value, ...]:

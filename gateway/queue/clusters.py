@@ -54,7 +54,9 @@ class Groups:
 
     def _waiting(self, route: str, name: str, most: int) -> tuple[int, int, int | None]:
         count, first_us, flushed_us = self._book.db.execute(WAITING, (route, name, most)).fetchone()
-        return count, self._now_us if first_us is None else first_us, flushed_us
+        # A clock that was set back must not make a group wait for the time it showed before.
+        told_us = None if flushed_us is None else min(flushed_us, self._now_us)
+        return count, self._now_us if first_us is None else min(first_us, self._now_us), told_us
 
 
 def flush(book: Book, route: str, name: str, since_us: int, now_us: int) -> list[int]:

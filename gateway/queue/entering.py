@@ -13,9 +13,9 @@ from gateway.domain.telling import Decision, Word
 from gateway.queue.book import Book, Value, for_rows, pieces, storable
 from gateway.queue.clusters import Groups
 from gateway.queue.incidents import SAME
-from gateway.queue.order import occupied, relieve, supersede
+from gateway.queue.order import end_held, end_parked, occupied, relieve, supersede, was_tried
 from gateway.queue.schema import CODES
-from gateway.queue.told import Log
+from gateway.queue.told import Log, undelivered
 
 _LAST_ROW = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'delivery'), 0)"
 _INSERT = """
@@ -49,7 +49,9 @@ class _Entered:
 
 
 class _Place(NamedTuple):
-    """`head`: it is the first of its incident. `took_over`: because what waited before gave way to it."""
+    """`head`: it is the first of its incident. `took_over`: because what waited before gave way to it, of which nothing
+    was ever tried: an attempt may have reached its receiver, whatever is known of it.
+    """
 
     head: bool
     due_us: int
@@ -65,6 +67,8 @@ class Entering:
         incidents = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries]
         remembered = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries if d.terms]
         self._book, self._now_us = book, book.now_us()
+        for alert in alerts:
+            _end_held(book, alert)
         self._next_row: int = book.db.execute(_LAST_ROW).fetchone()[0] + 1
         self._taken = occupied(book, incidents)
         self._log, self._groups = Log(book, remembered), Groups(book, self._now_us)
@@ -72,8 +76,11 @@ class Entering:
 
     def enter(self, entry: Entry) -> Stored:
         entered = _Entered()
-        for delivery in entry.alert.deliveries:
-            if delivery.stands_in_for and not _is_needed(delivery, entered.due_us):
+        undone: set[str] = set()
+        for given in entry.alert.deliveries:
+            delivery = _for_those_told(given, entered.due_us)
+            if delivery is None:
+                self._end_stand_in(entry.alert, given, undone)
                 continue
             decision = self._log.decide(entry.alert, delivery, self._now_us, moved=entry.before != SAME)
             place = None
@@ -81,6 +88,7 @@ class Entering:
                 place = self._place(entry.alert, self._late(delivery, entered))
             if decision and place and self._is_undone(entry.alert, delivery, decision, place):
                 decision, place = Decision(delivery.route, Word.UNCHANGED, _UNDONE), None
+                undone.add(delivery.route)
             entered.decided += [decision] if decision else []
             if place:
                 self._enter(entry, delivery, place, entered)
@@ -120,21 +128,31 @@ class Entering:
         """Nobody is late who waits for an hour or for a group: the time of a stand-in runs from its end."""
         if not delivery.stands_in_for:
             return delivery
-        return delivery._replace(due_us=delivery.due_us + entered.due_us[delivery.stands_in_for] - self._now_us)
+        late_us = min(entered.due_us[route] for route in delivery.stands_in_for.split(",")) - self._now_us
+        return delivery._replace(due_us=delivery.due_us + late_us)
+
+    def _end_stand_in(self, alert: NewAlert, delivery: NewDelivery, undone: Collection[str]) -> None:
+        """The change that it was to tell in another's stead is undone."""
+        if any(route in undone for route in delivery.stands_in_for.split(",")):
+            relieve(self._book, (delivery.route, alert.key), delivery.stands_in_for)
 
     def _place(self, alert: NewAlert, delivery: NewDelivery) -> _Place:
         """Where it stands among those of its incident, once all that give way to it have."""
         incident = (delivery.route, alert.key)
-        if delivery.parked or incident not in self._taken:
-            return _Place(not delivery.parked, delivery.due_us)
+        if delivery.parked:
+            end_parked(self._book, incident)
+            return _Place(head=False, due_us=delivery.due_us)
+        if incident not in self._taken:
+            return _Place(head=True, due_us=delivery.due_us)
         due_us = delivery.due_us
+        tried = was_tried(self._book, incident)
         if delivery.supersede:
             supersede(self._book, incident)
         else:
             earlier_us = relieve(self._book, incident, delivery.stands_in_for)
             due_us = due_us if earlier_us is None else min(due_us, earlier_us)
         head = not occupied(self._book, [incident])
-        return _Place(head, due_us, took_over=head)
+        return _Place(head, due_us, took_over=head and not tried)
 
     def _is_undone(self, alert: NewAlert, delivery: NewDelivery, decision: Decision, place: _Place) -> bool:
         """What gave way was never told, and without it the receiver knows all already."""
@@ -192,6 +210,19 @@ class Entering:
         )
 
 
-def _is_needed(stand_in: NewDelivery, routes: Collection[str]) -> bool:
-    """The first route is told of the alert, and the second has it from nobody else."""
-    return stand_in.stands_in_for in routes and stand_in.route not in routes
+def _end_held(book: Book, alert: NewAlert) -> None:
+    """What waits for an hour is over on every route, also on those that do not take this state any more."""
+    if alert.key and alert.state and alert.state.snapshot.is_closed:
+        undelivered(book, [(route, alert.key) for route in end_held(book, alert.key)])
+
+
+def _for_those_told(delivery: NewDelivery, routes: Collection[str]) -> NewDelivery | None:
+    """A stand-in for those of its routes that are told of the alert; None when there is none, or when its own route
+    has it from elsewhere.
+    """
+    if not delivery.stands_in_for:
+        return delivery
+    told = [route for route in delivery.stands_in_for.split(",") if route in routes]
+    if not told or delivery.route in routes:
+        return None
+    return delivery._replace(stands_in_for=",".join(told))

@@ -8,8 +8,9 @@ from gateway.domain.snapshot import OPEN, Snapshot
 from gateway.domain.telling import Terms
 from gateway.queue.book import Book
 
-OTHERS = """
-SELECT rule, memory FROM incident WHERE source = ? AND environment = ? AND rule <> ? AND open > 0 LIMIT 2000
+RULES = "SELECT DISTINCT rule FROM incident WHERE source = ? AND environment = ? AND open > 0"
+FINDINGS = """
+SELECT memory FROM incident WHERE source = ? AND environment = ? AND rule = ? AND open > 0 LIMIT 500
 """
 
 
@@ -18,9 +19,12 @@ def inhibited(book: Book, alert: NewAlert, terms: Terms) -> str:
     inhibitor = terms.inhibitor
     if not inhibitor or alert.state is None or not inhibitor.dominated_by(alert.rule):
         return ""
-    found: dict[str, set[str]] = {}
-    for rule, memory in book.db.execute(OTHERS, (alert.source, alert.environment, alert.rule)):
-        found.setdefault(rule, set()).update(_open(decode(memory).snapshot))
+    place = (alert.source, alert.environment)
+    wider = [rule for (rule,) in book.db.execute(RULES, place) if inhibitor.mutes(rule, alert.rule)]
+    found: dict[str, set[str]] = {rule: set() for rule in wider}
+    for rule in wider:
+        for (memory,) in book.db.execute(FINDINGS, (*place, rule)):
+            found[rule].update(_open(decode(memory).snapshot))
     resources = tuple(Resource(info, "OPEN") for info in _open(alert.state.snapshot))
     finding = Alert("", "", "", "", "", Severity.UNKNOWN, rule=alert.rule, resources=resources)
     inhibition = inhibitor.decide(finding, found)

@@ -8,6 +8,7 @@ measured, also after a delivery that told nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from gateway.domain.delivery import NewAlert, NewDelivery
@@ -35,7 +36,6 @@ INSERT INTO told (route, key, digest, state, asked_us, known_digest, known, told
 SELECT ?1, ?2, ?4, ?3, ?5, ?4, ?3, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM incident WHERE key = ?2)
 ON CONFLICT (route, key) DO UPDATE SET known_digest = excluded.known_digest, known = excluded.known,
     told_us = excluded.told_us, told_alert = excluded.told_alert, reference = excluded.reference
-WHERE told_alert <= excluded.told_alert
 """
 # Another delivery of the incident may still be on its way; then what it will tell counts.
 _TAKE_BACK = """
@@ -91,7 +91,7 @@ class Log:
             return None
         incident = (delivery.route, alert.key)
         before = self._told(incident, now)
-        when = Circumstances(now_us, moved, inhibited(self._book, alert, terms))
+        when = Circumstances(now_us, moved, partial(inhibited, self._book, alert, terms))
         decision, after = decide(delivery.route, terms, before, now, when)
         if after is not None and after != before:
             state, flaps = encode(after.state.snapshot), ",".join(map(str, after.flaps))
@@ -114,8 +114,8 @@ class Log:
 
 
 def delivered(book: Book, news: Sequence[tuple[Incident, int, tuple[bytes, bytes], str]], now_us: int) -> None:
-    """Each as (incident, alert row, (state, digest), reference). An older alert that is sent again does not count; a
-    replayed one that tells more than was expected does.
+    """Each as (incident, alert row, (state, digest), reference). An older alert that is sent again counts too: it is
+    what this receiver heard last, and the next alert that differs from it puts that right.
     """
     book.db.executemany(
         DELIVERED,

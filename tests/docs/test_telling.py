@@ -53,7 +53,8 @@ class Receiver:
         state = State(snapshot, digest_of(snapshot))
         inhibition = self.terms.inhibitor.decide(alert, self.open)
         self.open[alert.rule] = {resource.info for resource in alert.resources if resource.is_open}
-        when = Circumstances(self.now_us, inhibited=inhibition.reason if inhibition.inhibited else "")
+        muted = inhibition.reason if inhibition.inhibited else ""
+        when = Circumstances(self.now_us, inhibited=lambda: muted)
         decision, self.told[alert.rule] = decide("route", self.terms, self.told.get(alert.rule), state, when)
         self.now_us += _STEP_US
         return f"{decision.word}: {decision.reason}"

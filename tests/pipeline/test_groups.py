@@ -96,19 +96,16 @@ async def test_a_group_that_fails_is_tried_again_as_one_message(world: World) ->
     assert [len((await world.found(alert))[1]) for alert in alerts] == [3, 3, 3]
 
 
-async def test_a_group_that_is_refused_is_told_anew_with_the_next_repeats(world: World) -> None:
+async def test_a_group_that_is_refused_goes_one_by_one_and_only_who_caused_it_is_given_up(world: World) -> None:
     await world.start(digesting())
-    world.receiver.answers(REJECTED, OK)
-    alerts = [await state(world, name, "bucket") for name in ("a", "b")]
-    await world.pass_time(30)
-    assert [await world.state(alert) for alert in alerts] == [State.DEAD] * 2
-    await state(world, "a", "bucket")
-    await state(world, "b", "bucket")
-    await world.pass_time(300)
-    assert [len(message.lines) for message in messages(world.receiver)] == [2, 2]
-    await state(world, "a", "bucket")
+    world.receiver.does(lambda sent: REJECTED if b"poison" in sent.body else OK)
+    alerts = [await state(world, name, "bucket", alertSummary=name) for name in ("a", "poison", "c")]
+    await world.pass_time(60)
+    assert [await world.state(alert) for alert in alerts] == [State.DELIVERED, State.DEAD, State.DELIVERED]
+    assert len(world.receiver.sent) == 4
+    await state(world, "a", "bucket", alertSummary="a")
     await world.pass_time(600)
-    assert len(world.receiver.sent) == 2
+    assert len(world.receiver.sent) == 4
 
 
 async def test_repeats_of_members_are_not_told_again(world: World) -> None:

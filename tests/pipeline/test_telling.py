@@ -177,7 +177,7 @@ async def test_an_incident_that_flaps_is_left_alone_until_it_is_stable(world: Wo
         await state(world, "a", "-bucket" if number % 2 else "bucket")
         await world.pass_time(60)
     told = len(world.receiver.sent)
-    assert told == 5, "the first, three changes, and that it flaps"
+    assert told == 6, "the first, three changes, that it flaps, and that it is closed"
     await world.pass_time(2 * HOUR_S)
     await state(world, "a", "bucket", "queue")
     assert len(world.receiver.sent) == told + 1

@@ -323,8 +323,8 @@ async def test_a_group_of_which_all_were_cancelled_waits_anew(store: Store, cloc
 async def test_a_state_that_came_while_its_group_was_sent_gets_its_turn(store: Store, clock: FakeClock) -> None:
     names = await enter(store, "k", "l", "m")
     (claim,) = await claim_all(store)
-    next_ = await store.put(a_state("k", "b", "c", to=grouped()), LEASES)
-    assert claim.delivery_id != names[0], "a member's successor"
+    next_ = await store.put(a_state("l", "b", "c", to=grouped()), LEASES)
+    assert claim.delivery_id == names[0], "a member's successor"
     assert (next_.waiting, next_.later) == ((), ()), "its elder is under way"
     assert await end(store, claim, State.DELIVERED), "somebody must look when it is due"
     assert await store.next_due(["a"]) == {"a": 300 * SECOND_US}
@@ -372,11 +372,25 @@ async def test_of_what_is_held_the_newest_state_counts(store: Store, clock: Fake
 
 @pytest.mark.parametrize("supersede", [False, True])
 async def test_a_state_that_is_not_held_takes_the_place_of_one_that_is(store: Store, *, supersede: bool) -> None:
-    """Also on a route that wants every state: the closing of what it was not told of is all there is to say."""
+    """Also on a route that wants every state."""
     first = await store.put(a_state("k", "b", to=(held(),)), LEASES)
-    closing = await store.put(a_state("k", "-b", to=told(supersede=supersede)), LEASES)
-    assert [claim.before for claim in closing.claims] == [None]
+    second = await store.put(a_state("k", "b", "c", to=told(supersede=supersede)), LEASES)
+    assert [claim.before for claim in second.claims] == [None]
     assert await state_of(store, f"{first.alert_id}.a") is State.SUPERSEDED
+
+
+@pytest.mark.parametrize("routes", [("a",), ()])
+async def test_what_is_held_is_over_when_its_incident_closes_whoever_takes_that(
+    store: Store, clock: FakeClock, routes: tuple[str, ...]
+) -> None:
+    first = await store.put(a_state("k", "b", to=(held(),)), LEASES)
+    closing = await store.put(a_state("k", "-b", to=told() if routes else ()), LEASES)
+    assert (closing.routes, closing.claims) == ((), ()), "it never heard of it"
+    assert await state_of(store, f"{first.alert_id}.a") is State.SUPERSEDED
+    clock.advance(3600)
+    assert await claim_all(store) == ()
+    again = await store.put(a_state("k", "b", to=told()), LEASES)
+    assert [claim.before for claim in again.claims] == [None]
 
 
 async def test_one_that_is_tried_already_does_not_give_way_to_a_state_that_waits_for_its_turn(store: Store) -> None:
@@ -432,7 +446,7 @@ async def test_a_stand_in_is_given_up_when_the_first_route_has_settled_it(
 ) -> None:
     stored = await first_and_second(store)
     (claim,) = stored.claims
-    await store.record(a_result(claim, state, stood_in=True))
+    await store.record(a_result(claim, state))
     found = await store.delivery(f"{stored.alert_id}.b", stopped=())
     assert found is not None
     assert (found[0].state, found[0].reason) == (State.SUPERSEDED, "the route it stands in for delivered")
@@ -446,7 +460,7 @@ async def test_a_stand_in_is_due_when_the_first_route_has_not_delivered_in_time(
 ) -> None:
     stored = await first_and_second(store)
     assert stored.later == (("b", 900 * SECOND_US),)
-    await store.record(a_result(stored.claims[0], state, delay_s=5000, stood_in=True))
+    await store.record(a_result(stored.claims[0], state, delay_s=5000))
     clock.advance(899)
     assert await claim_all(store, "b") == ()
     clock.advance(1)
@@ -457,7 +471,7 @@ async def test_a_stand_in_that_was_sent_stays_sent(store: Store, clock: FakeCloc
     stored = await first_and_second(store)
     clock.advance(900)
     (claim,) = await claim_all(store, "b")
-    await store.record(a_result(stored.claims[0], stood_in=True))
+    await store.record(a_result(stored.claims[0]))
     assert await state_of(store, claim.delivery_id) is State.SENDING
     assert (await store.record(a_result(claim))).applied
 
@@ -495,7 +509,7 @@ async def test_a_stand_in_gives_way_to_nobody_it_does_not_know(store: Store) -> 
     """Its route's own delivery for the hours to come is not lost with it."""
     await store.put(a_state("k", "b", to=(held("b"),)), LEASES)
     stored = await first_and_second(store)
-    await store.record(a_result(stored.claims[0], stood_in=True))
+    await store.record(a_result(stored.claims[0]))
     assert await store.next_due(["b"]) == {"b": 100 * SECOND_US}
 
 
@@ -503,7 +517,7 @@ async def test_one_delivery_of_an_incident_is_out_at_a_time_also_when_a_stand_in
     (own,) = (await store.put(a_state("k", "b", to=(now("b"),)), LEASES)).claims
     stored = await store.put(a_state("k", "b", "c", to=(*told(), stand_in())), LEASES)
     third = await store.put(a_state("k", "c", to=(now("b"),)), LEASES)
-    await store.record(a_result(stored.claims[0], stood_in=True))
+    await store.record(a_result(stored.claims[0]))
     assert await claim_all(store, "b") == ()
     assert (await store.record(a_result(own))).promoted
     assert [claim.alert_id for claim in await claim_all(store, "b")] == [third.alert_id]
