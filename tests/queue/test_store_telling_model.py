@@ -50,6 +50,7 @@ class Row:
     number: int
     incident: Incident
     says: Snapshot
+    held: bool = False
 
 
 class TellingMachine(RuleBasedStateMachine):
@@ -65,6 +66,7 @@ class TellingMachine(RuleBasedStateMachine):
         self.claims: list[Claim] = []
         self.known: dict[Incident, tuple[int, Snapshot]] = {}  # what the receiver was told: by which alert, what
         self.awaited: dict[Incident, Snapshot] = {}  # what it will know when all that waits is delivered
+        self.tried: set[str] = set()
         self.failed = False
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -87,14 +89,16 @@ class TellingMachine(RuleBasedStateMachine):
     @rule(key=KEYS, listed=STATES, routes=st.sets(st.sampled_from(sorted(ROUTES)), min_size=1))
     def send(self, key: str, listed: tuple[str, ...], routes: set[str]) -> None:
         names, now = sorted(routes), snapshot(*listed)
-        busy = {incident for incident in self.awaited if self._waits(incident)}
+        over = self._over(("h", key)) if now.is_closed else set()
+        busy = self._busy(over)
         to = tuple(self._delivery(name, now) for name in names)
         stored = self.run(self.store.put(a_state(key, *listed, to=to), LEASES))
         self.sent += 1
         wanted = [name for name in names if self._is_news((name, key), now, busy)]
         assert list(stored.routes) == wanted
         for name in wanted:
-            row = Row(f"{stored.alert_id}.{name}", self.sent, (name, key), now)
+            held = bool(ROUTES[name].hold) and not now.is_closed
+            row = Row(f"{stored.alert_id}.{name}", self.sent, (name, key), now, held)
             self.rows[row.id] = row
         self.hold(stored.claims)
 
@@ -107,12 +111,33 @@ class TellingMachine(RuleBasedStateMachine):
             return delivery._replace(hold="", supersede=False)
         return delivery._replace(due_us=self.clock.us + NIGHT_S * SECOND_US)
 
-    def _is_news(self, incident: Incident, now: Snapshot, busy: set[Incident]) -> bool:
+    def _over(self, incident: Incident) -> set[str]:
+        """What is held of an incident that closes, and was never tried."""
+        found = self.states()
+        return {
+            row.id
+            for row in self.rows.values()
+            if row.incident == incident and row.held and row.id not in self.tried and found[row.id] is State.PENDING
+        }
+
+    def _busy(self, over: set[str]) -> dict[Incident, bool]:
+        """The incidents of which something waits, and whether something of that was tried. Where only what is over
+        waited, the receiver is to know what it knows.
+        """
+        found, busy = self.states(), dict[Incident, bool]()
+        for row in self.rows.values():
+            if row.id not in over and found[row.id] in UNFINISHED:
+                busy[row.incident] = busy.get(row.incident, False) or row.id in self.tried
+        for incident in {self.rows[name].incident for name in over} - busy.keys():
+            self._look(incident)
+        return busy
+
+    def _is_news(self, incident: Incident, now: Snapshot, busy: dict[Incident, bool]) -> bool:
         awaited = self.awaited.get(incident)
         if awaited == now or (awaited is None and now.is_closed):
             return False
         self.awaited[incident] = now
-        took_over = incident in busy and not self._waits(incident)
+        took_over = busy.get(incident) is False and not self._waits(incident)
         return not (took_over and self.view(incident) == now)
 
     def _waits(self, incident: Incident) -> bool:
@@ -126,6 +151,7 @@ class TellingMachine(RuleBasedStateMachine):
             assert len({self.rows[name].incident for name, _ in parts}) == len(parts), "one state of each incident"
             for name, before in parts:
                 row = self.rows[name]
+                self.tried.add(name)
                 was = decode(before) if before else None
                 assert was == self.view(row.incident), "news are since what was truly told"
                 assert apply(was, compare(was, row.says)) == row.says
@@ -163,8 +189,8 @@ class TellingMachine(RuleBasedStateMachine):
     def _ended(self, rows: Sequence[Row], state: State) -> None:
         self.failed |= state in {State.DEAD, State.PENDING}
         for row in rows:
-            number, before = self.known.get(row.incident, (0, None))
-            if state is State.DELIVERED and row.number >= number:
+            before = self.view(row.incident)
+            if state is State.DELIVERED:
                 assert before != row.says or self.failed, "nothing is told twice when nothing failed"
                 self.known[row.incident] = (row.number, row.says)
             if state is not State.PENDING:
@@ -172,8 +198,10 @@ class TellingMachine(RuleBasedStateMachine):
 
     def _settle(self, incident: Incident) -> None:
         """When nothing waits any more, the receiver is to know what it knows."""
-        if self._waits(incident):
-            return
+        if not self._waits(incident):
+            self._look(incident)
+
+    def _look(self, incident: Incident) -> None:
         self.awaited.pop(incident, None)
         if (view := self.view(incident)) is not None:
             self.awaited[incident] = view
@@ -187,7 +215,9 @@ class TellingMachine(RuleBasedStateMachine):
 
     @rule(picks=st.lists(PICKS, max_size=2))
     def replay(self, picks: list[int]) -> None:
-        self.failed |= bool(self.run(self.store.replay(self._picked(picks))))
+        again = self.run(self.store.replay(self._picked(picks)))
+        self.failed |= bool(again)
+        self.tried.difference_update(again)
 
     def _picked(self, picks: list[int]) -> list[str]:
         names = list(self.rows)
@@ -196,7 +226,9 @@ class TellingMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(pick=PICKS)
     def release(self, pick: int) -> None:
-        self.run(self.store.release([self.claims.pop(pick % len(self.claims))]))
+        claim = self.claims.pop(pick % len(self.claims))
+        self.run(self.store.release([claim]))
+        self.failed = True
 
     @rule()
     def kill(self) -> None:
