@@ -228,7 +228,8 @@ class TellingMachine(RuleBasedStateMachine):
     def release(self, pick: int) -> None:
         claim = self.claims.pop(pick % len(self.claims))
         self.run(self.store.release([claim]))
-        self.failed = True
+        if claim.first_us == claim.claimed_us:
+            self.tried.difference_update([claim.delivery_id, *(member.delivery_id for member in claim.members)])
 
     @rule()
     def kill(self) -> None:
