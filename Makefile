@@ -15,7 +15,7 @@ ifneq ($(wildcard $(PY) $(VENV)/.run $(VENV)/.dev),)
 STALE := $(shell $(PY) -c 0 2>/dev/null || rm -rf $(VENV))
 endif
 
-.PHONY: help run test unit lint format bench soak month lock image clean
+.PHONY: help run test unit lint format docs bench soak month lock image clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -39,6 +39,9 @@ lint: $(VENV)/.dev ## formatting, lint, types, walls between rooms, Dockerfile
 format: $(VENV)/.dev ## write files the way `make lint` wants them
 	@$(VENV)/bin/ruff format --quiet
 	@$(VENV)/bin/ruff check --fix --quiet
+
+docs: $(VENV)/.dev ## write docs/destinations.md from what the destinations say of themselves
+	@$(PY) -m tests.docs.destinations_page
 
 bench: $(VENV)/.dev ## the figures this project promises, measured on this machine (minutes)
 	@$(PY) -m tests.bench $(BENCH)

@@ -51,7 +51,7 @@ def _describe(name: str, *, json_: bool) -> None:
 
     kind = kind_of(name)
     if json_:
-        as_json(_document(kind))
+        as_json(document(kind))
     else:
         _print(kind)
 
@@ -73,7 +73,8 @@ def _print(kind: Kind) -> None:
     line(destination.example.strip())
 
 
-def _document(kind: Kind) -> dict[str, JSON]:
+def document(kind: Kind) -> dict[str, JSON]:
+    """All that is to be said of a kind, for programs and for the page of the documentation."""
     destination = kind.destination
     return {
         "kind": kind.name,

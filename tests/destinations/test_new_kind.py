@@ -90,6 +90,7 @@ def test_with_two_new_files_every_test_that_looks_at_the_kinds_passes(tmp_path: 
     (copy / "gateway/destinations/trial.py").write_text(TRIAL, "utf-8")
     run_tests(copy, "tests/destinations/test_contract.py", "--update-golden", "-k", "golden and trial")
     assert files(copy) - before == {"gateway/destinations/trial.py", "tests/golden/trial.json"}
+    subprocess.run((sys.executable, "-m", "tests.docs.destinations_page"), cwd=copy, check=True)  # as `make docs` does
     others = (path for path in (copy / "tests").rglob("test_*.py") if path.name != Path(__file__).name)
     concerned = sorted(str(path) for path in others if "kinds()" in path.read_text("utf-8"))
     assert len(concerned) > 5
