@@ -148,7 +148,7 @@ def _repeat(route: str, terms: Terms, told: Told, now_us: int) -> tuple[Decision
         return Decision(route, Word.REMINDED, f"nothing changed since {_moment(told.asked_us)}"), Told(
             told.state, now_us
         )
-    since = f"nothing changed since this receiver was told, {_moment(told.asked_us)}"
+    since = f"nothing changed since a message was made for this receiver, {_moment(told.asked_us)}"
     return Decision(route, Word.UNCHANGED, since if told.asked_us else "nothing changed"), told
 
 

@@ -112,7 +112,7 @@ async def test_a_repeat_was_not_told_and_says_since_when_its_receiver_knows(worl
     told, untold = await account(world, first), await account(world, again)
     assert (told.told, told.word, told.state) == (True, Word.TOLD, State.DELIVERED)
     assert (untold.told, untold.word, untold.recorded, untold.delivery) == (False, Word.UNCHANGED, True, "")
-    assert untold.reason == "nothing changed since this receiver was told, 2023-11-14 22:13:20 UTC"
+    assert untold.reason == "nothing changed since a message was made for this receiver, 2023-11-14 22:13:20 UTC"
 
 
 async def test_a_held_delivery_says_why_it_waits_and_why_its_receiver_is_told(world: World) -> None:
