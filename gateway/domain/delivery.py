@@ -186,8 +186,9 @@ class Result(NamedTuple):
     `delay_us`: wait before the next attempt, for `pending` only. `charged` False: the attempt does not count.
     `given_up`: a short fixed word why the delivery is dead or parked, for metrics; "" otherwise.
     `told`: the state that the receiver knows now, encoded, with its digest; None when that is not remembered or did not
-    change. `remembers` as in `Claim`. `apart`: it goes alone from now on, out of its group. `members`: the same
-    end for the others of its group.
+    change. `remembers` as in `Claim`. `apart`: it goes alone from now on, out of its group. `together`: it went in the
+    message of a group, so what the receiver gave us for that is no reference of its own. `members`: the same end for
+    the others of its group.
     """
 
     row: int
@@ -202,6 +203,7 @@ class Result(NamedTuple):
     told: tuple[bytes, bytes] | None = None
     remembers: bool = False
     apart: bool = False
+    together: bool = False
     members: tuple[MemberResult, ...] = ()
 
 

@@ -122,6 +122,7 @@ class Courier:
             told=parcel.told() if delivered else None,
             remembers=claim.remembers,
             apart=apart,
+            together=bool(claim.members),
             members=parcel.member_results(delivered=delivered) if claim.members else (),
         )
 

@@ -225,7 +225,7 @@ def _record_round(book: Book, results: Sequence[Result]) -> list[Recorded]:
 
 def _note_told(book: Book, kept: Sequence[Result], found: Mapping[int, tuple[Incident, int]], now: int) -> None:
     """What receivers know by these results, which stand-ins nobody needs any more, and who leaves a group."""
-    news = [(*found[r.row], r.told, storable(r.record.reference)) for r in kept if r.told]
+    news = [(*found[r.row], r.told, None if r.together else storable(r.record.reference)) for r in kept if r.told]
     if news:
         delivered(book, news, now)
     undelivered(book, [found[r.row][0] for r in kept if r.remembers and r.state in _TOLD_NOTHING])

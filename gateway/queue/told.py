@@ -33,9 +33,10 @@ ON CONFLICT (route, key) DO UPDATE SET digest = excluded.digest, state = exclude
 # The row may be gone: the first delivery was dead once, or the whole incident is forgotten, which stays so.
 DELIVERED = """
 INSERT INTO told (route, key, digest, state, asked_us, known_digest, known, told_us, told_alert, reference)
-SELECT ?1, ?2, ?4, ?3, ?5, ?4, ?3, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM incident WHERE key = ?2)
+SELECT ?1, ?2, ?4, ?3, ?5, ?4, ?3, ?5, ?6, coalesce(?7, '') WHERE EXISTS (SELECT 1 FROM incident WHERE key = ?2)
 ON CONFLICT (route, key) DO UPDATE SET known_digest = excluded.known_digest, known = excluded.known,
-    told_us = excluded.told_us, told_alert = excluded.told_alert, reference = excluded.reference
+    told_us = excluded.told_us, told_alert = excluded.told_alert,
+    reference = coalesce(?7, told.reference)
 """
 # Another delivery of the incident may still be on its way; then what it will tell counts.
 _TAKE_BACK = """
@@ -113,9 +114,11 @@ class Log:
         return Told(State(decode(packed), entry.digest), entry.asked_us, entry.flapped)
 
 
-def delivered(book: Book, news: Sequence[tuple[Incident, int, tuple[bytes, bytes], str]], now_us: int) -> None:
-    """Each as (incident, alert row, (state, digest), reference). An older alert that is sent again counts too: it is
-    what this receiver heard last, and the next alert that differs from it puts that right.
+def delivered(book: Book, news: Sequence[tuple[Incident, int, tuple[bytes, bytes], str | None]], now_us: int) -> None:
+    """Each as (incident, alert row, (state, digest), reference or None to keep the one there is).
+
+    An older alert that is sent again counts too: it is what this receiver heard last, and the next alert that differs
+    from it puts that right.
     """
     book.db.executemany(
         DELIVERED,

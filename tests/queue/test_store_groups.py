@@ -527,3 +527,24 @@ async def test_decisions_made_before_and_in_the_store_are_kept_together(store: S
     alert = a_state("k", "b", to=told())._replace(decisions=(Decision("c", Word.COVERED, "a took it"),))
     stored = await store.put(alert, LEASES)
     assert await words(store, stored.alert_id) == {"c": "covered", "a": "told"}
+
+
+async def test_what_a_receiver_gave_for_a_whole_group_is_no_reference_of_its_members(
+    store: Store, clock: FakeClock
+) -> None:
+    await enter(store, "k")
+    clock.advance(30)
+    (alone,) = await claim_all(store)
+    known = (encode(snapshot("b")), digest_of(snapshot("b")))
+    result = a_result(alone, State.DELIVERED, told=known, remembers=True)
+    await store.record(result._replace(record=result.record._replace(reference="thread of k")))
+    for key in ("k", "l"):
+        await store.put(a_state(key, "b", "c", to=grouped()), LEASES)
+    clock.advance(300)
+    (claim,) = await claim_all(store)
+    known = (encode(snapshot("b", "c")), digest_of(snapshot("b", "c")))
+    members = tuple(MemberResult(member.row, member.token, known) for member in claim.members)
+    result = a_result(claim, State.DELIVERED, told=known, remembers=True, together=True, members=members)
+    await store.record(result._replace(record=result.record._replace(reference="the digest")))
+    stored = [await store.put(a_state(key, "b", to=told()), LEASES) for key in ("k", "l")]
+    assert [claim.reference for one in stored for claim in one.claims] == ["thread of k", ""]
