@@ -191,6 +191,9 @@ class Store(Protocol):
     async def end_silence(self, silence_id: str) -> tuple[str, ...] | None:
         """Forget it and make due what it holds; the routes concerned, None when there is no such silence."""
 
+    async def end_windows(self, routes: Sequence[str]) -> None:
+        """Make due what waits for the hours of these routes: they are open, perhaps since their file was changed."""
+
     async def silences(self) -> tuple[Silence, ...]:
         """Those that have not expired, also those that have not begun."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import structlog
 
@@ -44,6 +45,8 @@ class Dispatcher:
     async def start(self) -> None:
         states = await self._store.route_states()
         self.lanes = {route.name: await self._lane(route, states.get(route.name)) for route in self._routes}
+        at = datetime.fromtimestamp(self._clock.now_us() / _SECOND_US, UTC)
+        await self._store.end_windows([r.name for r in self._routes if r.schedule is None or r.schedule.is_open(at)])
         for name, due_us in (await self._store.next_due(tuple(self.lanes))).items():
             self.lanes[name].wake_in(due_us / _SECOND_US)
         for lane in self.lanes.values():

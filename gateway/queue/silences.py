@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.domain.delivery import silence_hold
+from gateway.domain.delivery import WINDOW_HOLD, silence_hold
 from gateway.domain.silence import Silence, from_json, to_json
 from gateway.queue.book import Book
 
@@ -14,6 +14,10 @@ _END = "DELETE FROM silence WHERE id = ?"
 _EXPIRED = "DELETE FROM silence WHERE expires_us <= ?"
 RELEASE = """
 UPDATE delivery SET due_us = ?, hold = '' WHERE hold = ? AND state = 0 AND hold <> '' RETURNING route
+"""
+
+END_WINDOW = """
+UPDATE delivery SET due_us = ?1, hold = '' WHERE hold = ?2 AND state = 0 AND hold <> '' AND route = ?3 AND due_us > ?1
 """
 
 
@@ -33,6 +37,13 @@ def _end(book: Book, silence_id: str) -> tuple[str, ...] | None:
         return None
     freed = book.db.execute(RELEASE, (book.now_us(), silence_hold(silence_id))).fetchall()
     return tuple(sorted({route for (route,) in freed}))
+
+
+def end_windows(book: Book, asked: Sequence[Sequence[str]]) -> list[None]:
+    """What waits for the hours of these routes, which are open, is due now."""
+    for routes in asked:
+        book.db.executemany(END_WINDOW, [(book.now_us(), WINDOW_HOLD, route) for route in routes])
+    return [None] * len(asked)
 
 
 def unexpired(book: Book) -> tuple[Silence, ...]:

@@ -249,6 +249,9 @@ class SqliteStore:
     async def end_silence(self, silence_id: str) -> tuple[str, ...] | None:
         return await self._writer.write(silences.end, silence_id)
 
+    async def end_windows(self, routes: Sequence[str]) -> None:
+        await self._writer.write(silences.end_windows, routes)
+
     async def silences(self) -> tuple[Silence, ...]:
         return await self._lookups.read(silences.unexpired)
 

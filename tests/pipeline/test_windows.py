@@ -134,3 +134,15 @@ async def test_the_night_of_a_group_is_one_message(world: World) -> None:
     await world.pass_time(TO_THE_MORNING_S)
     (message,) = messages(world.receiver)
     assert len(message.lines) == 5
+
+
+async def test_what_waits_for_hours_that_a_route_has_no_more_is_told_at_the_next_start(world: World) -> None:
+    await world.start(by_day())
+    await state(world, "a", "bucket")
+    await world.pass_time(60)
+    await world.restart(by_day())
+    await world.pass_time(60)
+    assert world.receiver.sent == [], "it is night still"
+    await world.restart(chat(terms=ON_CHANGE))
+    await world.pass_time(1)
+    assert [message.alert for message in messages(world.receiver)] == ["a"]
