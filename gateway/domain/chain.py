@@ -30,8 +30,9 @@ class Chain:
 
     `catch_all`: it takes what its filter takes and no other route took. `stop`: when it takes an alert, no later route
     does. `order`: smaller is earlier; None is later than every number, and among such the name decides.
-    `fallback`: the route that gets what this one has not delivered in time or has given up, "" for none.
-    `fallback_after_us`: that time, in microseconds since this route took the alert; None for the usual.
+    `fallback`: the route that gets what this one has not delivered in time, "" for none. `fallback_after_us`: that
+    time, in microseconds, which runs from when the alert was to be sent: at once, or at the end of the route's hours or
+    of its group's wait; None for the usual.
     `fallback_only`: it takes nothing by its own filter, only what others hand over. Without that, a fallback is a route
     like any other, for a receiver is often both somebody's reserve and in use for its own.
     """
