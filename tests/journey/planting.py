@@ -89,13 +89,20 @@ class Receivers:
 def planted_routes(kind: Kind, planted: Planted, receivers: Receivers) -> dict[str, Keys]:
     """Name -> keys of a route for each way to be answered, made from the kind's own example."""
     values = dotenv_values(stream=StringIO(kind.destination.example), interpolate=False)
-    example = {key: value for key, value in values.items() if key in kind.keys and value}
+    example = _usual_places(kind) | {key: value for key, value in values.items() if key in kind.keys and value}
     routes: dict[str, Keys] = {}
     for how, moved in receivers.of(_message(kind, example), example):
         keys = _with_secrets(kind, example | moved, how, planted)
         assert _goes_here(_message(kind, keys)), f"no key of the example of {kind.name} moves its receiver to {HERE}"
         routes[f"{kind.name}_{how}"] = {"DESTINATION": kind.name} | keys
     return routes
+
+
+def _usual_places(kind: Kind) -> Keys:
+    """Where it sends unless a route says otherwise; an example need not repeat that."""
+    fields = kind.destination.settings.model_fields
+    usual = {key: fields[name].default for key, name in kind.keys.items() if name in fields}
+    return {key: value for key, value in usual.items() if isinstance(value, str) and _is_url(value)}
 
 
 def _with_secrets(kind: Kind, keys: Keys, how: str, planted: Planted) -> Keys:

@@ -110,6 +110,11 @@ def _beyond_the_examples(base: str, how: str, planted: Planted) -> dict[str, dic
             "URL": base,
             "TOKEN": planted.word(f"Alertmanager's token, {how}"),
         },
+        f"servicenow_token_{how}": {
+            "DESTINATION": "servicenow",
+            "URL": base,
+            "TOKEN": planted.word(f"ServiceNow's token, {how}"),
+        },
         f"slack_bot_{how}": {
             "DESTINATION": "slack",
             "API_URL": base,
