@@ -16,6 +16,7 @@ RELEASE = """
 UPDATE delivery SET due_us = ?, hold = '' WHERE hold = ? AND state = 0 AND hold <> '' RETURNING route
 """
 
+HELD_BY_WINDOW = "SELECT 1 FROM delivery WHERE hold = ? AND state = 0 AND hold <> '' LIMIT 1"
 END_WINDOW = """
 UPDATE delivery SET due_us = ?1, hold = '' WHERE hold = ?2 AND state = 0 AND hold <> '' AND route = ?3 AND due_us > ?1
 """
@@ -37,6 +38,10 @@ def _end(book: Book, silence_id: str) -> tuple[str, ...] | None:
         return None
     freed = book.db.execute(RELEASE, (book.now_us(), silence_hold(silence_id))).fetchall()
     return tuple(sorted({route for (route,) in freed}))
+
+
+def any_windows(book: Book) -> bool:
+    return book.db.execute(HELD_BY_WINDOW, (WINDOW_HOLD,)).fetchone() is not None
 
 
 def end_windows(book: Book, asked: Sequence[Sequence[str]]) -> list[None]:

@@ -250,7 +250,8 @@ class SqliteStore:
         return await self._writer.write(silences.end, silence_id)
 
     async def end_windows(self, routes: Sequence[str]) -> None:
-        await self._writer.write(silences.end_windows, routes)
+        if await self._lookups.read(silences.any_windows):
+            await self._writer.write(silences.end_windows, routes)
 
     async def silences(self) -> tuple[Silence, ...]:
         return await self._lookups.read(silences.unexpired)
