@@ -76,11 +76,6 @@ def digest_of(members: Sequence[Member], grouping: Grouping, group: str) -> Aler
     )
 
 
-def worst_of(members: Sequence[Member]) -> Alert:
-    """The alert that the digest of these members puts first: the one to open. ValueError without members."""
-    return _worst_first(_latest(members))[0].alert
-
-
 def _latest(members: Sequence[Member]) -> Sequence[Member]:
     if not members:
         raise ValueError("a digest has at least one member")

@@ -69,11 +69,6 @@ def _while_flapping(times_us: tuple[int, ...], now_us: int, rule: FlapRule, *, c
     return Flap(Stability.FLAPPING, (*times_us[:-1], now_us) if changed else times_us)
 
 
-def stable_at_us(times_us: tuple[int, ...], rule: FlapRule) -> int | None:
-    """When flapping ends if nothing changes: the moment to judge again. None while it does not flap."""
-    return times_us[-1] + rule.window_us if _is_flapping(times_us, rule) else None
-
-
 def flap_words(flap: Flap, rule: FlapRule) -> str:
     """What is told beside the alert: `flapping: 7 changes in 1h`, `stable again: no change for 1h`; else ""."""
     if flap.stability is Stability.BEGAN:

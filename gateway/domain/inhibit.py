@@ -98,12 +98,6 @@ class Inhibitor:
         """Whether findings of the first rule may mute those of the second."""
         return fold(wide) != fold(narrow) and any(glob.matches(fold(wide)) for glob in self._wider(fold(narrow)))
 
-    def covers_more(self, rule: str) -> frozenset[str]:
-        """The rules that this one mutes, directly or through others: folded, and patterns as patterns."""
-        own = fold(rule)
-        muting = (link for link in self.links if any(wide.matches(own) for wide in (link.wide, *link.above)))
-        return frozenset(link.narrow.pattern for link in muting) - {own}
-
     def decide(self, alert: Alert, open_by_rule: Mapping[str, Collection[str]]) -> Inhibition:
         """Which of the alert's open resources a wider finding has too.
 

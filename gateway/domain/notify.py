@@ -75,13 +75,6 @@ def judge(notify: Notify, known: Known | None, now: Snapshot) -> Verdict:
     return Verdict(is_worth(notify, because), because, shown)
 
 
-def known_after(known: Known | None, now: Snapshot, told_us: int | None) -> Known:
-    """`told_us`: when the receiver was told of `now`; None when it was passed over, which leaves what it knows."""
-    if told_us is None and known is not None:
-        return known
-    return Known(now, told_us)
-
-
 def is_due(remind_after_us: int | None, told_us: int | None, now_us: int) -> bool:
     """Whether a repeat that changes nothing is told again. `remind_after_us` None: never. `told_us` None: the receiver
     never heard of it, and there is nothing to remind of. A clock that was set back reminds later, not at once.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.destinations import Context, load
 from gateway.domain.alert import Alert, Resource
-from gateway.domain.digest import MOST_LISTED, Member, digest_of, worst_of
+from gateway.domain.digest import MOST_LISTED, Member, digest_of
 from gateway.domain.grouping import GROUP_FIELDS, Grouping, group_key
 from gateway.domain.message import HttpRequest, Mail, SyslogRecord
 from gateway.domain.severity import Severity, severity_of
@@ -168,9 +168,9 @@ def test_the_same_group_keeps_its_key_and_another_has_another() -> None:
 
 
 def test_the_alert_to_open_is_the_worst() -> None:
-    assert worst_of(
-        [Member(alert(1), "d"), Member(alert(2, 99), "d"), Member(alert(3, 100, resources=MUTED), "d")]
-    ) == (alert(2, 99))
+    worst = alert(2, 99)
+    made = digest([alert(1), worst, alert(3, 100, resources=MUTED)])
+    assert made.opens == (worst.alert_id, worst.environment)
 
 
 def test_policy_labels_are_those_of_all_members_each_once_and_bounded() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.flap import Flap, FlapRule, Stability, flap_words, judge_flap, stable_at_us
+from gateway.domain.flap import Flap, FlapRule, Stability, flap_words, judge_flap
 
 MINUTE_US = 60_000_000
 RULE = FlapRule(most=3, window_us=60 * MINUTE_US)
@@ -46,7 +46,6 @@ def test_flapping_is_told_once_and_ends_after_a_quiet_window(minutes: list[float
 
 def test_its_end_is_also_seen_without_a_change() -> None:
     times = judge_flap((0, 1, 2), 3, RULE).times_us
-    assert stable_at_us(times, RULE) == 3 + RULE.window_us
     early = judge_flap(times, 2 + RULE.window_us, RULE, changed=False)
     assert early == Flap(Stability.FLAPPING, times)
     assert judge_flap(times, 3 + RULE.window_us, RULE, changed=False) == Flap(Stability.ENDED, ())
@@ -55,7 +54,6 @@ def test_its_end_is_also_seen_without_a_change() -> None:
 def test_a_look_without_a_change_counts_as_none() -> None:
     assert judge_flap((0, 1, 2), 3, RULE, changed=False) == Flap(Stability.STEADY, (0, 1, 2))
     assert judge_flap((), 3, RULE, changed=False) == Flap(Stability.STEADY, ())
-    assert stable_at_us((0, 1, 2), RULE) is None
 
 
 def test_a_clock_that_was_set_back_neither_ends_flapping_nor_delays_its_end() -> None:
@@ -68,7 +66,6 @@ def test_a_clock_that_was_set_back_neither_ends_flapping_nor_delays_its_end() ->
 def test_what_a_larger_rule_left_is_judged_by_the_rule_of_today() -> None:
     assert judge_flap((0, 1, 2), 3, FlapRule(10, RULE.window_us)).stability is Stability.STEADY
     assert judge_flap(tuple(range(30)), 31, RULE) == Flap(Stability.BEGAN, (27, 28, 29, 31))
-    assert stable_at_us(tuple(range(30)), RULE) is None
 
 
 @pytest.mark.parametrize(

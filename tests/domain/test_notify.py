@@ -13,7 +13,6 @@ from gateway.domain.notify import (
     is_due,
     is_worth,
     judge,
-    known_after,
     parse_notify,
     written,
 )
@@ -25,6 +24,13 @@ LISTED = "One of new, grew, shrank, raised, lowered, suppressed, reopened, chang
 
 lists = st.sets(st.sampled_from([reason for reason in Reason if reason is not Reason.UNCHANGED])).map(frozenset)
 notifies = st.just(EVERYTHING) | lists
+
+
+def known_after(known: Known | None, now: Snapshot, told_us: int | None) -> Known:
+    """`told_us`: when the receiver was told of `now`; None when it was passed over, which leaves what it knows."""
+    if told_us is None and known is not None:
+        return known
+    return Known(now, told_us)
 
 
 @pytest.mark.parametrize(
