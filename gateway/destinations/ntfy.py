@@ -13,19 +13,19 @@ phone. A digest does not: each is of other alerts.
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations import Context, Destination
 from gateway.destinations._follow_up import FollowUp, follow_up
 from gateway.destinations._http import as_json, json_object, post_json, text_of
+from gateway.destinations._sign_in import SignIn
 from gateway.domain.alert import JSON, Alert
-from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Tls
+from gateway.domain.message import Answer, HttpAnswer, HttpRequest
 from gateway.domain.optix import console_url
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.policy import Pace
@@ -65,41 +65,15 @@ def _checked_topic(topic: SecretStr) -> SecretStr:
     return topic
 
 
-class NtfySettings(DestinationSettings):
+class NtfySettings(SignIn):
     url: Annotated[str, AfterValidator(_checked)] = Field("https://ntfy.sh/", description="the server's address")
     topic: Annotated[SecretStr, AfterValidator(_checked_topic)] = Field(
         description="the topic; whoever knows it on an open server can read it"
     )
     token: SecretStr | None = Field(None, description="access token (tk_…)")
-    username: str | None = Field(None, min_length=1, description="sign in by name, together with PASSWORD")
-    password: SecretStr | None = Field(None, description="goes with USERNAME")
     replace: bool = Field(
         True, description="a follow-up takes the place of the notification before it, where ntfy is 2.16 or newer"
     )
-    ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
-    tls_verify: bool = Field(True, description="false accepts any certificate")
-
-    def secrets(self) -> tuple[str, ...]:
-        pair = self._basic()
-        return (pair, *super().secrets()) if pair else super().secrets()
-
-    def credentials(self) -> tuple[tuple[str, str], ...]:
-        if self.token is not None:
-            return (("Authorization", f"Bearer {self.token.get_secret_value()}"),)
-        return (("Authorization", f"Basic {pair}"),) if (pair := self._basic()) else ()
-
-    def _basic(self) -> str:
-        if self.username is None or self.password is None:
-            return ""
-        return b64encode(f"{self.username}:{self.password.get_secret_value()}".encode()).decode("ascii")
-
-    @model_validator(mode="after")
-    def _one_way_in(self) -> Self:
-        if (self.username is None) != (self.password is None):
-            raise ValueError("USERNAME and PASSWORD go together")
-        if self.token is not None and self.username is not None:
-            raise ValueError("TOKEN or USERNAME and PASSWORD, not both")
-        return self
 
 
 def format_message(alert: Alert, context: Context, settings: NtfySettings) -> HttpRequest:
@@ -116,7 +90,7 @@ def format_message(alert: Alert, context: Context, settings: NtfySettings) -> Ht
     if settings.replace and follows.change is not None:
         payload["sequence_id"] = alert.key
     payload["message"] = _message(alert, context, follows)
-    return post_json(settings.url, payload, settings.credentials(), Tls(settings.ca_file, settings.tls_verify))
+    return post_json(settings.url, payload, settings.credentials(), settings.tls)
 
 
 def _message(alert: Alert, context: Context, follows: FollowUp) -> str:
