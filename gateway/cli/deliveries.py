@@ -9,7 +9,7 @@ import typer
 
 from gateway.cli.client import Ops, Url, rows_of, why_refused
 from gateway.cli.configuration import AsJson, EnvFiles, load_settings
-from gateway.cli.output import as_json, counted, fail, heading, line, on_terminal, table
+from gateway.cli.output import as_json, cell, counted, fail, heading, line, on_terminal, page
 from gateway.domain.alert import JSON
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -83,13 +83,7 @@ def list_(
     if json_:
         as_json(dict(found))
         return
-    rows = rows_of(found, "deliveries")
-    columns = _FOR_EYES if on_terminal() else _COLUMNS
-    table(columns, [[_cell(row.get(column)) for column in columns] for row in rows], one_line_each=True)
-    if found.get("next"):
-        line(f"There are more: --limit, or --cursor {found['next']}", error=True)
-    elif not rows:
-        line("There are none.", error=True)
+    page(_FOR_EYES if on_terminal() else _COLUMNS, rows_of(found, "deliveries"), found.get("next"))
 
 
 @app.command()
@@ -107,7 +101,7 @@ def show(
         return
     for key, value in found.items():
         if key != "attempts":
-            line(f"{key:12} {_cell(value)}".rstrip())
+            line(f"{key:12} {cell(value)}".rstrip())
     if found.get("state") == "parked":
         line("It waits until its route runs; `optix-gateway routes list` says why it does not.")
     _print_attempts(rows_of(found, "attempts"))
@@ -135,10 +129,6 @@ def _ending(attempt: Mapping[str, JSON]) -> str:
     if reference := attempt.get("reference"):
         parts.append(f"stored as {reference}")
     return ", ".join(parts)
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value)
 
 
 def _changing(verb: str) -> Callable[..., None]:

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.client import Ops, Url, rows_of
 from gateway.cli.configuration import AsJson, EnvFiles, load_settings
-from gateway.cli.output import as_json, heading, line, on_terminal, table
+from gateway.cli.output import as_json, cell, heading, line, on_terminal, page
 from gateway.domain.alert import JSON
 from gateway.domain.text import one_line
 
@@ -70,13 +70,7 @@ def list_(
     if json_:
         as_json(dict(found))
         return
-    rows = rows_of(found, "incidents")
-    columns = _FOR_EYES if on_terminal() else _COLUMNS
-    table(columns, [[_cell(row.get(column)) for column in columns] for row in rows], one_line_each=True)
-    if found.get("next"):
-        line(f"There are more: --limit, or --cursor {found['next']}", error=True)
-    elif not rows:
-        line("There are none.", error=True)
+    page(_FOR_EYES if on_terminal() else _COLUMNS, rows_of(found, "incidents"), found.get("next"))
 
 
 @app.command()
@@ -97,7 +91,7 @@ def show(
 
 def print_incident(found: Mapping[str, JSON]) -> None:
     for name in _ROW:
-        line(f"{name:14} {one_line(_cell(found.get(name)))}".rstrip())
+        line(f"{name:14} {one_line(cell(found.get(name)))}".rstrip())
     _print_resources("resources", rows_of(found, "resources"))
     _print_resources("gone", rows_of(found, "gone"))
     _print_changes(rows_of(found, "changes"))
@@ -110,7 +104,7 @@ def _print_resources(title: str, resources: list[dict[str, JSON]]) -> None:
     heading(f"\n{title}: {len(resources)}")
     for one in resources:
         seen = f"since {one.get('first_seen_at')}, last seen {one.get('last_seen_at')}"
-        line(f"    {one_line(_cell(one.get('state'))) or '(no state)'}  {one_line(str(one.get('info')))}  ({seen})")
+        line(f"    {one_line(cell(one.get('state'))) or '(no state)'}  {one_line(str(one.get('info')))}  ({seen})")
 
 
 def _print_changes(changes: list[dict[str, JSON]]) -> None:
@@ -139,7 +133,3 @@ def _told(row: Mapping[str, JSON]) -> str:
         parts.append(f"stored there as {one_line(str(row['reference']))}")
     unseen = row.get("unseen")
     return ", ".join(parts) + (f"; it does not know: {unseen}" if unseen else "")
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value)

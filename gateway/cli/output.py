@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 import typer
@@ -66,6 +66,19 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, one_line_eac
             typer.echo("\t".join(row))
         return
     _draw(columns, cleaned, one_line_each=one_line_each)
+
+
+def page(columns: Sequence[str], rows: Sequence[Mapping[str, JSON]], following: object) -> None:
+    """One page of a list, and how to see more of it. `following`: the cursor of the next page, empty at the end."""
+    table(columns, [[cell(row.get(column)) for column in columns] for row in rows], one_line_each=True)
+    if following:
+        line(f"There are more: --limit, or --cursor {following}", error=True)
+    elif not rows:
+        line("There are none.", error=True)
+
+
+def cell(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def _draw(columns: Sequence[str], rows: Sequence[Sequence[str]], *, one_line_each: bool) -> None:
