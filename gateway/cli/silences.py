@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -68,12 +68,14 @@ def add(
         "author": author or _login(),
         "then": "drop" if drop else "hold",
     }
-    answer = Ops.of(load_settings(env_file), url).post("silences", body=asked)
+    _say(Ops.of(load_settings(env_file), url).post("silences", body=asked), json_=json_)
+
+
+def _say(answer: Mapping[str, JSON], *, json_: bool) -> None:
+    silence = answer.get("silence")
     if json_:
         as_json(dict(answer))
-        return
-    silence = answer.get("silence")
-    if isinstance(silence, dict):
+    elif isinstance(silence, dict):
         line(f"{silence.get('id')}: {silence.get('what')}; until {silence.get('expires_at')}")
 
 
