@@ -12,8 +12,9 @@ from gateway.domain.snapshot import encode
 from gateway.domain.telling import Decision, Word
 from gateway.queue.book import Book, Value, for_rows, pieces, storable
 from gateway.queue.clusters import Groups
+from gateway.queue.holds import end_held
 from gateway.queue.incidents import SAME
-from gateway.queue.order import end_held, end_parked, occupied, relieve, supersede, was_tried
+from gateway.queue.order import end_parked, occupied, relieve, supersede, was_tried
 from gateway.queue.schema import CODES
 from gateway.queue.told import Log, undelivered
 

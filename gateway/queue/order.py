@@ -38,10 +38,8 @@ UNTRIED = """
 SELECT id, head, stands_in_for, due_us FROM delivery
 WHERE route = ? AND key = ? AND state < 2 AND state = 0 AND first_us = 0 AND (hold <> '' OR stands_in_for <> '')
 """
-HELD = "SELECT id, head, route FROM delivery WHERE key = ? AND state = 0 AND hold <> '' AND first_us = 0"
 PARKED = "SELECT id, head FROM delivery WHERE route = ? AND key = ? AND state = 2 AND first_us = 0"
 TRIED = "SELECT 1 FROM delivery WHERE route = ? AND key = ? AND state < 2 AND first_us > 0 LIMIT 1"
-OVER = "it was closed before its time came"
 _GIVE_UP = "UPDATE delivery SET state = 5, head = 0, finished_us = ?, reason = ? WHERE id = ?"
 _SET_HEAD = "UPDATE delivery SET head = ? WHERE id = ?"
 _NO_ROW = 2**63 - 1
@@ -83,13 +81,6 @@ def relieve(book: Book, incident: Incident, stands_in_for: str) -> int | None:
 def was_tried(book: Book, incident: Incident) -> bool:
     """Whether something that waits or is under way was ever handed out."""
     return book.db.execute(TRIED, incident).fetchone() is not None
-
-
-def end_held(book: Book, key: str) -> list[str]:
-    """Whatever of an incident waits for an hour gives way; the routes."""
-    found = book.db.execute(HELD, (key,)).fetchall()
-    give_up(book, [(row, head) for row, head, _ in found], OVER)
-    return [route for *_, route in found]
 
 
 def end_parked(book: Book, incident: Incident) -> None:

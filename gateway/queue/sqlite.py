@@ -29,6 +29,7 @@ from gateway.ports import Clock
 from gateway.queue import (
     changes,
     claims,
+    holds,
     ingest,
     jobs,
     listing,
@@ -250,8 +251,8 @@ class SqliteStore:
         return await self._writer.write(silences.end, silence_id)
 
     async def end_windows(self, routes: Sequence[str]) -> None:
-        if await self._lookups.read(silences.any_windows):
-            await self._writer.write(silences.end_windows, routes)
+        if await self._lookups.read(holds.any_windows):
+            await self._writer.write(holds.end_windows, routes)
 
     async def silences(self) -> tuple[Silence, ...]:
         return await self._lookups.read(silences.unexpired)

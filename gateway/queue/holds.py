@@ -1,0 +1,43 @@
+"""Deliveries that are held until a silence or their route is over its silent time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.domain.delivery import WINDOW_HOLD
+from gateway.queue.book import Book
+from gateway.queue.order import give_up
+
+RELEASE = """
+UPDATE delivery SET due_us = ?, hold = '' WHERE hold = ? AND state = 0 AND hold <> '' RETURNING route
+"""
+HELD_BY_WINDOW = "SELECT 1 FROM delivery WHERE hold = ? AND state = 0 AND hold <> '' LIMIT 1"
+END_WINDOW = """
+UPDATE delivery SET due_us = ?1, hold = '' WHERE hold = ?2 AND state = 0 AND hold <> '' AND route = ?3 AND due_us > ?1
+"""
+HELD = "SELECT id, head, route FROM delivery WHERE key = ? AND state = 0 AND hold <> '' AND first_us = 0"
+OVER = "it was closed before its time came"
+
+
+def release(book: Book, hold: str) -> tuple[str, ...]:
+    """What this held is due now; the routes."""
+    freed = book.db.execute(RELEASE, (book.now_us(), hold)).fetchall()
+    return tuple(sorted({route for (route,) in freed}))
+
+
+def any_windows(book: Book) -> bool:
+    return book.db.execute(HELD_BY_WINDOW, (WINDOW_HOLD,)).fetchone() is not None
+
+
+def end_windows(book: Book, asked: Sequence[Sequence[str]]) -> list[None]:
+    """What waits for the hours of these routes, which are open, is due now."""
+    for routes in asked:
+        book.db.executemany(END_WINDOW, [(book.now_us(), WINDOW_HOLD, route) for route in routes])
+    return [None] * len(asked)
+
+
+def end_held(book: Book, key: str) -> list[str]:
+    """Whatever of an incident is held gives way; the routes."""
+    found = book.db.execute(HELD, (key,)).fetchall()
+    give_up(book, [(row, head) for row, head, _ in found], OVER)
+    return [route for *_, route in found]
