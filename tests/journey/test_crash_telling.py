@@ -225,10 +225,12 @@ class _Killed:
     def __init__(self, environ: Mapping[str, str], made: ClientSession) -> None:
         self._environ, self._made = environ, made
         self._client: Client | None = None
+        self._taken = 0
 
     async def run(self, kills: int, dice: Random, sending: list[asyncio.Task[None]]) -> None:
-        for _ in range(kills):
-            await self._live(asyncio.sleep(dice.uniform(0.05, 0.5)))
+        """Each kill comes when so many alerts were taken: in the midst of them, however fast the machine is."""
+        for taken in sorted(dice.sample(range(20, 2 * STATES * INCIDENTS - 20), kills)):
+            await self._live(until(partial(self._has_taken, taken)))
         await self._live(asyncio.wait(sending))
 
     async def _live(self, life: Awaitable[object]) -> None:
@@ -237,19 +239,23 @@ class _Killed:
             await life
             self._client = None
 
+    def _has_taken(self, count: int) -> bool:
+        return self._taken >= count
+
     async def takes(self, body: bytes) -> bool:
         if self._client is None:
             return False
         try:
-            return (await self._client.post(body))[0] == 200
+            taken = (await self._client.post(body))[0] == 200
         except (ClientError, OSError):
             return False
+        self._taken += taken
+        return taken
 
 
 async def _grow(gateway: _Killed, name: str) -> None:
-    """Each state until it is taken, then its repeat; slowly enough to be at it when the kills come."""
+    """Each state until it is taken, then its repeat."""
     for size in range(1, STATES + 1):
         for seen in (0, 1):
             body = standing(name, *(f"bucket-{number}" for number in range(size)), seen=seen)
             await until(partial(gateway.takes, body))
-        await asyncio.sleep(0.02)
