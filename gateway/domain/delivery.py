@@ -35,7 +35,8 @@ class NewDelivery(NamedTuple):
     """One route that takes the alert. `supersede`: older waiting states of the same incident on this route give way.
     `claim`: if the route has a lease to give, hand the delivery out in the same transaction if nothing older of the
     incident is unfinished: it saves a second commit and its latency.
-    `terms`: what its receiver wants to be told, decided in the transaction; None when it is sent everything. `group`:
+    `terms`: what its receiver wants to be told, decided in the transaction (of what is parked or stands in for another,
+    nothing is decided, only what it tells is remembered); None when the receiver is sent everything. `group`:
     the name of the group it waits in, "" for none. `due_us`: not before then; 0 for at once. `hold`: what it waits for,
     WINDOW_HOLD or a `silence_hold`. `parked`: why it must not be sent as things are. `stands_in_for`: the routes
     that are to deliver first, with commas between; it is given up when all of them have.
@@ -50,6 +51,11 @@ class NewDelivery(NamedTuple):
     hold: str = ""
     parked: str = ""
     stands_in_for: str = ""
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether its terms decide if there is to be a message."""
+        return self.terms is not None and not self.parked and not self.stands_in_for
 
 
 WINDOW_HOLD = "window"

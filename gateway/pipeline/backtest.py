@@ -81,7 +81,7 @@ class Backtest:
             alert = _as_it_was(alert, recording.before)
             state = State(recording.before, digest_of(recording.before))
             choice = self._chooser.choose(alert, recording.received_us)
-        told = [delivery.route for delivery in choice.deliveries if delivery.terms and not delivery.parked]
+        told = [delivery.route for delivery in choice.deliveries if delivery.is_decided]
         self._ledger.assume(told, alert, state, recording.received_us)
         for route in told:
             self._outbox.assume((route, alert.key))

@@ -74,7 +74,7 @@ class Chooser:
         reading = Reading(alert)
         for name in chosen:
             if name in failed:
-                deliveries.append(self._rules[name].plain._replace(terms=None, parked=failed[name]))
+                deliveries.append(self._rules[name].plain._replace(parked=failed[name]))
                 decisions.append(Decision(name, Word.FAILED, failed[name]))
                 continue
             silence = matching(silences, reading, name, now_us)
@@ -113,7 +113,8 @@ class Chooser:
                 needed.setdefault(fallback, []).append(delivery.route)
         for fallback, routes in needed.items():
             due_us = min(fallback_at_us(self._chains[route], now_us) or now_us for route in routes)
-            yield NewDelivery(fallback, due_us=due_us, stands_in_for=",".join(routes))
+            terms = self._rules[fallback].plain.terms
+            yield NewDelivery(fallback, terms=terms, due_us=due_us, stands_in_for=",".join(routes))
 
 
 def _rule(route: ConfiguredRoute) -> _Rule:

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.change import Reason
+from gateway.domain.delivery import NewDelivery
 from gateway.domain.notify import written
 from gateway.domain.optix import Unreadable, parse
 from gateway.domain.query import DeliveryRow
 from gateway.domain.route import RouteTable, Verdict
-from gateway.domain.telling import Decision, Terms, Word
+from gateway.domain.telling import Decision, Word
 from gateway.pipeline.choosing import Chooser, Silencing
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.mask import mask, shown
@@ -63,13 +64,14 @@ def explain(
         decisions=choice.decisions,
         routes=told,
         stand_ins=stand_ins,
-        open_questions={made.route: said for made in choice.deliveries if (said := _open_question(made.terms))},
+        open_questions={made.route: said for made in choice.deliveries if (said := _open_question(made))},
     )
 
 
-def _open_question(terms: Terms | None) -> str:
+def _open_question(made: NewDelivery) -> str:
     """On what of the store's memory such a route depends; "" when on nothing."""
-    if terms is None:
+    terms = made.terms
+    if terms is None or not made.is_decided:
         return ""
     parts = [f"it is told {written(terms.notify)} only (NOTIFY)"] if Reason.UNCHANGED not in terms.notify else []
     parts += ["another finding may mute this one (INHIBIT)"] if terms.inhibitor else []

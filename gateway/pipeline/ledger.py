@@ -44,7 +44,7 @@ class Ledger:
     def decide(self, alert: Alert, delivery: NewDelivery, state: State, at_us: int, *, moved: bool) -> Decision | None:
         """Whether the receiver is told, and remember that; None for one that is told everything."""
         terms = delivery.terms
-        if terms is None:
+        if terms is None or not delivery.is_decided:
             return None
         incident = (delivery.route, alert.key)
         inhibitor = terms.inhibitor

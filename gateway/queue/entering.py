@@ -66,7 +66,7 @@ class Entering:
 
     def __init__(self, book: Book, alerts: Sequence[NewAlert]) -> None:
         incidents = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries]
-        remembered = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries if d.terms]
+        remembered = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries if d.is_decided]
         self._book, self._now_us = book, book.now_us()
         for alert in alerts:
             _end_held(book, alert)

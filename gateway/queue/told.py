@@ -88,7 +88,7 @@ class Log:
         state than before.
         """
         terms, now = delivery.terms, alert.state
-        if terms is None or now is None or not alert.key:
+        if terms is None or now is None or not alert.key or not delivery.is_decided:
             return None
         incident = (delivery.route, alert.key)
         before = self._told(incident, now)
