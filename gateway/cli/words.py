@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from gateway.domain.chain import FALLBACK_AFTER_US, Chain
+from gateway.domain.chain import Chain
 from gateway.domain.change import Reason
 from gateway.domain.flap import FlapRule
 from gateway.domain.grouping import Grouping
@@ -140,8 +140,7 @@ def _chain_in_words(chain: Chain) -> Iterator[str]:
     if chain.order is not None:
         yield f"its place in the order is {chain.order}"
     if chain.fallback:
-        after_us = FALLBACK_AFTER_US if chain.fallback_after_us is None else chain.fallback_after_us
-        yield f"{chain.fallback} gets what is not delivered after {duration_in_words(after_us / _SECOND_US)}"
+        yield f"{chain.fallback} gets what is not delivered after {duration_in_words(chain.late_us / _SECOND_US)}"
     if chain.fallback_only:
         yield "takes only what another route hands over"
 

@@ -49,6 +49,11 @@ class Chain:
         """Whether it has a say in who takes an alert. ORDER alone has none."""
         return self.catch_all or self.stop or self.fallback_only
 
+    @property
+    def late_us(self) -> int:
+        """How long after it was to be sent an alert that is not delivered is late, and handed on."""
+        return FALLBACK_AFTER_US if self.fallback_after_us is None else self.fallback_after_us
+
 
 _USUAL = Chain()
 
@@ -101,13 +106,6 @@ def fallback_of(route: str, taken: Collection[str], rules: Mapping[str, Chain]) 
     """
     fallback = rules.get(route, _USUAL).fallback
     return "" if fallback in taken else fallback
-
-
-def fallback_at_us(chain: Chain, taken_us: int) -> int | None:
-    """When an alert that the route took at `taken_us` is handed over, if it is not delivered by then. None: never."""
-    if not chain.fallback:
-        return None
-    return taken_us + (FALLBACK_AFTER_US if chain.fallback_after_us is None else chain.fallback_after_us)
 
 
 def mistakes_of(rules: Mapping[str, Chain], names: Iterable[str] = ()) -> list[Mistake]:

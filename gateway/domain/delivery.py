@@ -31,6 +31,15 @@ class State(StrEnum):
 FINISHED = frozenset({State.DELIVERED, State.DEAD, State.SUPERSEDED, State.CANCELLED})
 
 
+class Primary(NamedTuple):
+    """A route that is to deliver before another one stands in for it. `late_us`: that is so long after its own time, in
+    microseconds.
+    """
+
+    route: str
+    late_us: int
+
+
 class NewDelivery(NamedTuple):
     """One route that takes the alert. `supersede`: older waiting states of the same incident on this route give way.
     `claim`: if the route has a lease to give, hand the delivery out in the same transaction if nothing older of the
@@ -39,7 +48,8 @@ class NewDelivery(NamedTuple):
     nothing is decided, only what it tells is remembered); None when the receiver is sent everything. `group`:
     the name of the group it waits in, "" for none. `due_us`: not before then; 0 for at once. `hold`: what it waits for,
     WINDOW_HOLD or a `silence_hold`. `parked`: why it must not be sent as things are. `stands_in_for`: the routes
-    that are to deliver first, with commas between; it is given up when all of them have.
+    that are to deliver first, all of them earlier among the alert's deliveries. It is due when the first of these is
+    late or can deliver no more, and is given up when all of them have delivered or need not.
     """
 
     route: str
@@ -50,7 +60,7 @@ class NewDelivery(NamedTuple):
     due_us: int = 0
     hold: str = ""
     parked: str = ""
-    stands_in_for: str = ""
+    stands_in_for: tuple[Primary, ...] = ()
 
     @property
     def is_decided(self) -> bool:
@@ -141,10 +151,10 @@ class Claim(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What became of a `NewAlert`. `alert_id` is the gateway's id (of the first one for a duplicate). `claims`: the
-    deliveries handed out at once. `waiting`: routes whose delivery is due now but was not handed out. `later`: (route,
-    microseconds until it is due) of those that wait for their time. `decided`: what was decided for routes
-    whose receiver is not sent everything.
+    """What became of a `NewAlert`. `alert_id` is the gateway's id (of the first one for a duplicate). `routes`: those
+    that took it; those in reserve are not among them. `claims`: the deliveries handed out at once. `waiting`: routes
+    whose delivery is due now but was not handed out. `later`: (route, microseconds until it is due) of those that wait
+    for their time. `decided`: what was decided for routes whose receiver is not sent everything.
     """
 
     alert_id: str
@@ -221,11 +231,12 @@ class MemberResult(NamedTuple):
 
 class Recorded(NamedTuple):
     """`applied` False: the lease was lost and nothing was written. `promoted`: a younger delivery of the same incident
-    became due on this route.
+    became due on this route. `later`: (route, microseconds until then) of stand-ins that are due earlier now.
     """
 
     applied: bool
     promoted: bool = False
+    later: tuple[tuple[str, int], ...] = ()
 
 
 class RouteStatus(StrEnum):

@@ -48,8 +48,11 @@ class Courier:
         self._secrets: dict[str, tuple[str, ...]] = {}
         self.recent = Recent()
 
-    async def deliver(self, lane: Lane, claim: Claim, alert: Alert | None) -> None:
-        """Make one attempt. Whatever goes wrong on the way is an outcome, never an exception; only cancellation is."""
+    async def deliver(self, lane: Lane, claim: Claim, alert: Alert | None) -> Sequence[tuple[str, int]]:
+        """Make one attempt; (route, microseconds until then) of the routes that have to do by it what they had not.
+
+        Whatever goes wrong on the way is an outcome, never an exception; only cancellation is.
+        """
         probing = lane.is_probe(claim)
         started_us = self._clock.now_us()
         parcel = Parcel(claim, alert or self.recent.take(claim.alert_id))
@@ -71,6 +74,7 @@ class Courier:
             lane.wake()
         if result.state is State.PENDING:
             lane.wake_in(result.delay_us / _SECOND_US)
+        return recorded.later
 
     async def _attempt(self, route: ConfiguredRoute, parcel: Parcel) -> tuple[Outcome, Answer | None]:
         """What came of it, safe to show, and what the receiver said; None when nothing was sent."""

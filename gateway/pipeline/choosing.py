@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
 from typing import NamedTuple, Protocol
 
 from gateway.domain.alert import Alert
-from gateway.domain.chain import Chain, fallback_at_us, fallback_of, select
+from gateway.domain.chain import Chain, fallback_of, select
 from gateway.domain.condition import Reading
-from gateway.domain.delivery import WINDOW_HOLD, NewDelivery, silence_hold
+from gateway.domain.delivery import WINDOW_HOLD, NewDelivery, Primary, silence_hold
 from gateway.domain.expression import ExpressionFailed, Facts
 from gateway.domain.grouping import bypasses, group_key
 from gateway.domain.route import RouteTable
@@ -81,7 +82,7 @@ class Chooser:
             delivery, decision = _timed(self._rules[name], alert, now_us, silence)
             deliveries += [delivery] if delivery else []
             decisions += [decision] if decision else []
-        stand_ins = tuple(self._stand_ins(deliveries, now_us))
+        stand_ins = tuple(self._stand_ins(deliveries))
         in_reserve = {delivery.route for delivery in stand_ins}
         return Choice((*deliveries, *stand_ins), tuple(d for d in decisions if d.route not in in_reserve))
 
@@ -101,20 +102,22 @@ class Chooser:
                 failed[name] = f"WHEN has no answer: {error}"
         return unmet, failed
 
-    def _stand_ins(self, deliveries: Sequence[NewDelivery], now_us: int) -> Iterator[NewDelivery]:
-        """One delivery for each route in reserve, for all the routes that it stands in for, due when the first of them
-        is late. What is parked on purpose needs none.
+    def _stand_ins(self, deliveries: Sequence[NewDelivery]) -> Iterator[NewDelivery]:
+        """One delivery for each route in reserve, for all the routes that it stands in for, and behind all of them.
+        What is parked on purpose needs none.
         """
         taken = {delivery.route for delivery in deliveries}
-        needed: dict[str, list[str]] = {}
-        for delivery in deliveries:
-            fallback = "" if delivery.parked else fallback_of(delivery.route, taken, self._chains)
+        needed: dict[str, list[Primary]] = {}
+        asking = [delivery.route for delivery in deliveries if not delivery.parked]
+        for route in asking:  # grows while it is walked: whoever stands in may have a reserve of its own
+            fallback = fallback_of(route, taken, self._chains)
             if fallback in self._rules:
-                needed.setdefault(fallback, []).append(delivery.route)
-        for fallback, routes in needed.items():
-            due_us = min(fallback_at_us(self._chains[route], now_us) or now_us for route in routes)
-            terms = self._rules[fallback].plain.terms
-            yield NewDelivery(fallback, terms=terms, due_us=due_us, stands_in_for=",".join(routes))
+                asking += [] if fallback in needed else [fallback]
+                needed.setdefault(fallback, []).append(Primary(route, self._chains[route].late_us))
+        behind = TopologicalSorter({name: [primary.route for primary in needed[name]] for name in needed})
+        for name in behind.static_order():
+            if name in needed:
+                yield NewDelivery(name, terms=self._rules[name].plain.terms, stands_in_for=tuple(needed[name]))
 
 
 def _rule(route: ConfiguredRoute) -> _Rule:

@@ -70,7 +70,10 @@ class Dispatcher:
     def arrange(self, stored: Stored) -> None:
         """Whatever an alert left to do is done in its time."""
         self.wake(stored.waiting)
-        for name, due_us in stored.later:
+        self._wake_later(stored.later)
+
+    def _wake_later(self, later: Sequence[tuple[str, int]]) -> None:
+        for name, due_us in later:
             if lane := self.lanes.get(name):
                 lane.wake_in(due_us / _SECOND_US)
 
@@ -120,7 +123,7 @@ class Dispatcher:
 
     async def _deliver(self, lane: Lane, claim: Claim, alert: Alert | None) -> None:
         try:
-            await self._courier.deliver(lane, claim, alert)
+            self._wake_later(await self._courier.deliver(lane, claim, alert))
         finally:
             lane.ended(claim)
 

@@ -54,7 +54,9 @@ def explain(
     if isinstance(read, Unreadable):
         return Explanation(None, read.reason)
     choice = Chooser(routes, table, silencing).choose(read, now_us)
-    stand_ins = {made.route: made.stands_in_for for made in choice.deliveries if made.stands_in_for}
+    stand_ins = {
+        made.route: ",".join(p.route for p in made.stands_in_for) for made in choice.deliveries if made.stands_in_for
+    }
     told = tuple(made.route for made in choice.deliveries if not made.stands_in_for)
     named = {route.name: route for route in routes}
     return Explanation(

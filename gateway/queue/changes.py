@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gateway.queue.book import Book
 from gateway.queue.order import place, promote
+from gateway.queue.stand_ins import CANCELLED, settle
 from gateway.queue.told import undelivered
 
 _FIND = """
@@ -43,15 +44,18 @@ def replay_one(book: Book, at: Place | None) -> bool:
 
 
 def cancel_one(book: Book, at: Place | None) -> bool:
-    """Whether it changed: what is being sent cannot be called back, and what is finished stays what it became."""
+    """Whether it changed: what is being sent cannot be called back, and what is finished stays what it became. Who was
+    to stand in for it tells nobody either.
+    """
     found = _find(book, at)
-    if found is None or found[2] == _SENDING or found[2] >= _UNFINISHED:
+    if at is None or found is None or found[2] == _SENDING or found[2] >= _UNFINISHED:
         return False
     book.db.execute(_CANCEL, (book.now_us(), found[0]))
     if found[3]:
         promote(book, [found[0]])
     if found[4]:
         undelivered(book, [(found[4], found[1])])
+    settle(book, [at], CANCELLED)
     return True
 
 

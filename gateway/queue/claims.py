@@ -11,7 +11,7 @@ from gateway.queue.book import Book, Value, for_rows, pieces, storable
 from gateway.queue.clusters import flush, members
 from gateway.queue.order import Incident, promote, rejoin
 from gateway.queue.schema import CODES
-from gateway.queue.stand_ins import settle
+from gateway.queue.stand_ins import hand_on, settle
 from gateway.queue.told import delivered, undelivered
 
 FRESH = "SELECT id FROM delivery WHERE route = ? AND state = 0 AND head = 1 AND fresh = 1 ORDER BY id LIMIT ?"
@@ -30,6 +30,7 @@ UPDATE delivery SET due_us = ?1 WHERE id IN (
 _ANY_TIME = 2**62
 _TOLD_NOTHING = FINISHED - {State.DELIVERED}
 _SETTLED = frozenset({State.DELIVERED, State.SUPERSEDED})
+_GIVEN_UP = frozenset({State.DEAD, State.PARKED})
 TAKE = """
 UPDATE delivery SET state = 1, token = token + 1, attempts = attempts + 1, claimed_us = ?1, lease_until_us = ?2,
                     first_us = iif(first_us, first_us, ?1) WHERE id = ?3
@@ -187,7 +188,8 @@ def record(book: Book, results: Sequence[Result]) -> list[Recorded]:
 
 def _with_members(book: Book, result: Result, own: Recorded) -> Recorded:
     others = record(book, list(_members(result)))
-    return own._replace(promoted=own.promoted or any(other.promoted for other in others))
+    later = tuple(at for one in (own, *others) for at in one.later)
+    return own._replace(promoted=own.promoted or any(other.promoted for other in others), later=later)
 
 
 def _members(result: Result) -> Iterator[Result]:
@@ -220,7 +222,15 @@ def _record_round(book: Book, results: Sequence[Result]) -> list[Recorded]:
     waiting = [result.row for result in kept if result.state is State.PENDING]
     promoted |= {applied[row] for row in waiting if rejoin(book, row, applied[row])}
     _note_told(book, kept, found, now)
-    return [Recorded(result.row in applied, applied.get(result.row) in promoted) for result in results]
+    later = {row: _handed_on(book, *found[row], now) for row in (r.row for r in kept if r.state in _GIVEN_UP)}
+    return [
+        Recorded(result.row in applied, applied.get(result.row) in promoted, later.get(result.row, ()))
+        for result in results
+    ]
+
+
+def _handed_on(book: Book, incident: Incident, alert: int, now: int) -> tuple[tuple[str, int], ...]:
+    return tuple((route, due_us - now) for route, due_us in hand_on(book, [(alert, incident[0])]))
 
 
 def _note_told(book: Book, kept: Sequence[Result], found: Mapping[int, tuple[Incident, int]], now: int) -> None:

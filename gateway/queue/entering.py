@@ -15,6 +15,7 @@ from gateway.queue.clusters import Groups
 from gateway.queue.holds import end_held
 from gateway.queue.incidents import SAME
 from gateway.queue.order import end_parked, occupied, relieve, supersede, was_tried
+from gateway.queue.primaries import waits_for, written
 from gateway.queue.schema import CODES
 from gateway.queue.told import Log, undelivered
 
@@ -40,9 +41,10 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class _Entered:
-    """What becomes of one alert's deliveries, as they are entered. `due_us`: by route."""
+    """What becomes of one alert's deliveries, as they are entered. `due_us`: by route, also of those in reserve."""
 
     due_us: dict[str, int] = field(default_factory=dict)
+    took: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     later: list[tuple[str, int]] = field(default_factory=list)
@@ -83,10 +85,11 @@ class Entering:
             if delivery is None:
                 self._end_stand_in(entry.alert, given, undone)
                 continue
+            delivery = _late(delivery, entered.due_us)
             decision = self._log.decide(entry.alert, delivery, self._now_us, moved=entry.before != SAME)
             place = None
             if decision is None or decision.makes_delivery:
-                place = self._place(entry.alert, self._late(delivery, entered))
+                place = self._place(entry.alert, delivery)
             if decision and place and self._is_undone(entry.alert, delivery, decision, place):
                 decision, place = Decision(delivery.route, Word.UNCHANGED, _UNDONE), None
                 undone.add(delivery.route)
@@ -96,7 +99,7 @@ class Entering:
         return Stored(
             self._book.alert_name(entry.row),
             held=entry.alert.held is not None,
-            routes=tuple(entered.due_us),
+            routes=tuple(entered.took),
             claims=tuple(entered.claims),
             waiting=tuple(entered.waiting),
             later=tuple(entered.later),
@@ -122,19 +125,15 @@ class Entering:
         elif head:
             entered.later.append((delivery.route, due_us - now_us))
         entered.due_us[delivery.route] = due_us
-        self._rows.append(self._row(entry.row, alert.key, delivery, head=head, due_us=due_us, lease_us=lease_us))
+        entered.took += [] if delivery.stands_in_for else [delivery.route]
+        waits = written(waits_for(delivery.stands_in_for, entered.due_us, delivery.due_us - place.due_us))
+        self._rows.append(self._row(entry.row, alert.key, delivery, waits, head=head, due_us=due_us, lease_us=lease_us))
         self._next_row += 1
 
-    def _late(self, delivery: NewDelivery, entered: _Entered) -> NewDelivery:
-        """Nobody is late who waits for an hour or for a group: the time of a stand-in runs from its end."""
-        if not delivery.stands_in_for:
-            return delivery
-        late_us = min(entered.due_us[route] for route in delivery.stands_in_for.split(",")) - self._now_us
-        return delivery._replace(due_us=delivery.due_us + late_us)
-
-    def _end_stand_in(self, alert: NewAlert, delivery: NewDelivery, undone: Collection[str]) -> None:
+    def _end_stand_in(self, alert: NewAlert, delivery: NewDelivery, undone: set[str]) -> None:
         """The change that it was to tell in another's stead is undone."""
-        if any(route in undone for route in delivery.stands_in_for.split(",")):
+        if any(route in undone for route, _ in delivery.stands_in_for):
+            undone.add(delivery.route)
             relieve(self._book, (delivery.route, alert.key), delivery.stands_in_for)
 
     def _place(self, alert: NewAlert, delivery: NewDelivery) -> _Place:
@@ -169,7 +168,15 @@ class Entering:
         return self._groups.join(delivery.route, delivery.group, delivery.terms.grouping)
 
     def _row(
-        self, alert: int, key: str, delivery: NewDelivery, *, head: bool, due_us: int, lease_us: int | None
+        self,
+        alert: int,
+        key: str,
+        delivery: NewDelivery,
+        waits: str,
+        *,
+        head: bool,
+        due_us: int,
+        lease_us: int | None,
     ) -> tuple[Value, ...]:
         now_us = self._now_us
         what = (self._next_row, alert, delivery.route, key)
@@ -177,7 +184,7 @@ class Entering:
             int(bool(delivery.terms)),
             delivery.group,
             delivery.hold,
-            delivery.stands_in_for,
+            waits,
             storable(delivery.parked),
         )
         supersedes = int(delivery.supersede)
@@ -211,6 +218,13 @@ class Entering:
         )
 
 
+def _late(delivery: NewDelivery, due_us: Mapping[str, int]) -> NewDelivery:
+    """Nobody is late who waits for an hour or for a group: the time of a stand-in runs from its end."""
+    if not delivery.stands_in_for:
+        return delivery
+    return delivery._replace(due_us=min(due_us[route] + late_us for route, late_us in delivery.stands_in_for))
+
+
 def _end_held(book: Book, alert: NewAlert) -> None:
     """What waits for an hour is over on every route, also on those that do not take this state any more."""
     if alert.key and alert.state and alert.state.snapshot.is_closed:
@@ -223,7 +237,7 @@ def _for_those_told(delivery: NewDelivery, routes: Collection[str]) -> NewDelive
     """
     if not delivery.stands_in_for:
         return delivery
-    told = [route for route in delivery.stands_in_for.split(",") if route in routes]
+    told = tuple(primary for primary in delivery.stands_in_for if primary.route in routes)
     if not told or delivery.route in routes:
         return None
-    return delivery._replace(stands_in_for=",".join(told))
+    return delivery._replace(stands_in_for=told)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gateway.domain.delivery import WINDOW_HOLD
 from gateway.queue.book import Book
 from gateway.queue.order import give_up
+from gateway.queue.stand_ins import settle
 
 RELEASE = """
 UPDATE delivery SET due_us = ?, hold = '' WHERE hold = ? AND state = 0 AND hold <> '' RETURNING route
@@ -15,7 +16,7 @@ HELD_BY_WINDOW = "SELECT 1 FROM delivery WHERE hold = ? AND state = 0 AND hold <
 END_WINDOW = """
 UPDATE delivery SET due_us = ?1, hold = '' WHERE hold = ?2 AND state = 0 AND hold <> '' AND route = ?3 AND due_us > ?1
 """
-HELD = "SELECT id, head, route FROM delivery WHERE key = ? AND state = 0 AND hold <> '' AND first_us = 0"
+HELD = "SELECT id, head, alert, route FROM delivery WHERE key = ? AND state = 0 AND hold <> '' AND first_us = 0"
 OVER = "it was closed before its time came"
 
 
@@ -39,5 +40,6 @@ def end_windows(book: Book, asked: Sequence[Sequence[str]]) -> list[None]:
 def end_held(book: Book, key: str) -> list[str]:
     """Whatever of an incident is held gives way; the routes."""
     found = book.db.execute(HELD, (key,)).fetchall()
-    give_up(book, [(row, head) for row, head, _ in found], OVER)
+    give_up(book, [(row, head) for row, head, *_ in found], OVER)
+    settle(book, [(alert, route) for *_, alert, route in found], OVER)
     return [route for *_, route in found]

@@ -22,6 +22,7 @@ from gateway.queue.choosing import (
     same_text,
     slices,
 )
+from gateway.queue.primaries import names_of
 from gateway.queue.schema import STATES
 
 MOST_COUNTED = 1_000_000
@@ -142,7 +143,7 @@ def _delivery_row(book: Book, row: tuple[Any, ...], stopped: frozenset[str]) -> 
         severity=severity,
         summary=summary,
         hold=hold,
-        stands_in_for=stands_in_for,
+        stands_in_for=",".join(names_of(stands_in_for)),
     )
 
 

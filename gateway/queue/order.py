@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gateway.domain.delivery import Primary
 from gateway.queue.book import Book, for_rows, pieces
+from gateway.queue.primaries import names_of
 
 NEWER_STATE = "a newer state of this alert took its place"
 
@@ -67,13 +69,13 @@ def supersede(book: Book, incident: Incident, *, younger: int = _NO_ROW) -> None
     book.db.execute(SUPERSEDE, (book.now_us(), NEWER_STATE, *incident, younger))
 
 
-def relieve(book: Book, incident: Incident, stands_in_for: str) -> int | None:
+def relieve(book: Book, incident: Incident, stands_in_for: Sequence[Primary]) -> int | None:
     """A newer state takes the place of what only waits for a time: of all such, or as another stand-in for that route
     of its like. When the first of these would have been due, None when there was none.
     """
     found = book.db.execute(UNTRIED, incident).fetchall()
-    like = set(stands_in_for.split(","))
-    gone = [row for row in found if not stands_in_for or not like.isdisjoint(row[2].split(","))]
+    like = {primary.route for primary in stands_in_for}
+    gone = [row for row in found if not like or not like.isdisjoint(names_of(row[2]))]
     give_up(book, [(row, head) for row, head, *_ in gone], NEWER_STATE)
     return min((due_us for *_, due_us in gone), default=None)
 

@@ -1,28 +1,97 @@
-"""Deliveries that stand in for those of other routes, and are given up when all of these have settled."""
+"""Deliveries that stand in for those of other routes: given up when all of these have settled, due at once when one of
+them can deliver no more. They may stand in for stand-ins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from gateway.queue.book import Book, for_rows, pieces
 from gateway.queue.order import give_up
+from gateway.queue.primaries import Wait, waits_of, written
 
-STANDING_IN = """
-SELECT id, head, alert, stands_in_for FROM delivery WHERE alert IN ({marks}) AND state = 0 AND stands_in_for <> ''
+STANDING_IN = "SELECT alert FROM delivery WHERE alert IN ({marks}) AND state = 0 AND stands_in_for <> ''"
+RESERVES = """
+SELECT id, route, state, head, iif(first_us, NULL, due_us), stands_in_for FROM delivery
+WHERE alert = ? AND stands_in_for <> ''
 """
-_LEFT = "UPDATE delivery SET stands_in_for = ? WHERE id = ?"
+_WAIT = "UPDATE delivery SET stands_in_for = ?, due_us = coalesce(?, due_us) WHERE id = ?"
 NOT_NEEDED = "the route it stands in for delivered"
+CANCELLED = "the route it stands in for was cancelled"
+
+_Deliveries = Sequence[tuple[int, str]]
+"""Each as (alert row, route)."""
 
 
-def settle(book: Book, settled: Sequence[tuple[int, str]]) -> None:
-    """Each as (alert row, route): it has delivered, or has nothing to deliver any more."""
+class _Reserve(NamedTuple):
+    """`due_us` None: it was tried, and keeps its time."""
+
+    row: int
+    route: str
+    state: int
+    head: int
+    due_us: int | None
+    waits: tuple[Wait, ...]
+
+
+def settle(book: Book, settled: _Deliveries, reason: str = NOT_NEEDED) -> None:
+    """Each of these routes has delivered the alert, or has nothing to deliver any more."""
+    for alert, over in _in_reserve(book, settled):
+        left = _reserves(book, alert)
+        while ended := [each for each in left if all(wait.route in over for wait in each.waits)]:
+            over |= {each.route for each in ended}
+            give_up(book, [(each.row, each.head) for each in ended if not each.state], reason)
+            left = [each for each in left if each not in ended]
+        for each in left:
+            _wait(book, each, [wait for wait in each.waits if wait.route not in over])
+
+
+def hand_on(book: Book, failed: _Deliveries) -> list[tuple[str, int]]:
+    """Each of these routes can deliver the alert no more: its stand-ins are due now, and theirs earlier than they were.
+    (route, due) of those whose time is another one.
+    """
+    now_us, moved = book.now_us(), list[tuple[str, int]]()
+    for alert, routes in _in_reserve(book, failed):
+        reserves = [each for each in _reserves(book, alert) if not each.state and each.due_us is not None]
+        due_us = dict[str, int]()
+        for each in reserves:
+            waits = [_moved(wait, routes, due_us, now_us) for wait in each.waits]
+            if min(wait.at_us for wait in waits) < (each.due_us or 0):
+                due_us[each.route] = _wait(book, each, waits)
+        moved += due_us.items()
+    return moved
+
+
+def _moved(wait: Wait, failed: Collection[str], due_us: Mapping[str, int], now_us: int) -> Wait:
+    """`due_us`: of routes whose own time is an earlier one now."""
+    if wait.route in failed:
+        return wait._replace(at_us=min(wait.at_us, now_us))
+    if wait.route in due_us:
+        return wait._replace(at_us=min(wait.at_us, due_us[wait.route] + wait.late_us))
+    return wait
+
+
+def _wait(book: Book, reserve: _Reserve, waits: Sequence[Wait]) -> int:
+    """The time at which it is due: when the first of these routes is late."""
+    due_us = min(wait.at_us for wait in waits)
+    book.db.execute(_WAIT, (written(waits), None if reserve.due_us is None else due_us, reserve.row))
+    return due_us
+
+
+def _in_reserve(book: Book, deliveries: _Deliveries) -> Iterator[tuple[int, set[str]]]:
+    """Of the alerts for which somebody stands in: each with its routes."""
     routes: dict[int, set[str]] = {}
-    for alert, route in settled:
+    for alert, route in deliveries:
         routes.setdefault(alert, set()).add(route)
     for part in pieces(list(routes)):
-        for row, head, alert, names in book.db.execute(for_rows(STANDING_IN, len(part)), part).fetchall():
-            left = [name for name in names.split(",") if name not in routes[alert]]
-            if not left:
-                give_up(book, [(row, head)], NOT_NEEDED)
-            elif len(left) < len(names.split(",")):
-                book.db.execute(_LEFT, (",".join(left), row))
+        found = {alert for (alert,) in book.db.execute(for_rows(STANDING_IN, len(part)), part)}
+        yield from [(alert, routes[alert]) for alert in sorted(found)]
+
+
+def _reserves(book: Book, alert: int) -> list[_Reserve]:
+    """As they were made: whoever stands in for a stand-in comes after it."""
+    found = sorted(book.db.execute(RESERVES, (alert,)).fetchall())
+    return [
+        _Reserve(row, route, state, head, due_us, waits_of(text)) for row, route, state, head, due_us, text in found
+    ]

@@ -10,7 +10,6 @@ from gateway.domain.chain import (
     CHAIN_KEYS,
     FALLBACK_AFTER_US,
     Chain,
-    fallback_at_us,
     fallback_of,
     mistakes_of,
     select,
@@ -104,10 +103,9 @@ def test_an_undelivered_alert_goes_to_the_fallback_unless_that_one_has_it() -> N
 
 
 def test_a_fallback_has_its_time() -> None:
-    assert fallback_at_us(Chain(fallback="b", fallback_after_us=5), 1000) == 1005
-    assert fallback_at_us(Chain(fallback="b", fallback_after_us=0), 1000) == 1000
-    assert fallback_at_us(Chain(fallback="b"), 1000) == 1000 + FALLBACK_AFTER_US
-    assert fallback_at_us(Chain(), 1000) is None
+    assert Chain(fallback="b", fallback_after_us=5).late_us == 5
+    assert Chain(fallback="b", fallback_after_us=0).late_us == 0
+    assert Chain(fallback="b").late_us == FALLBACK_AFTER_US
 
 
 @pytest.mark.parametrize(

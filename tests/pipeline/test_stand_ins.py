@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from gateway.domain.chain import Chain
 from gateway.domain.delivery import State
 from gateway.domain.message import Answer
 from gateway.domain.notify import CHANGES
 from gateway.domain.telling import Terms
 from gateway.pipeline.configured import ConfiguredRoute
-from tests.pipeline.gateway_world import DOWN, OK, REJECTED, SECOND_US, Sent, World
+from gateway.pipeline.intake import Accepted, Duplicate
+from tests.pipeline.gateway_world import DOWN, OK, REJECTED, SECOND_US, Sent, World, a_body, a_route
 from tests.pipeline.telling_world import TO_THE_MORNING_S, chat, grouping, messages, state
 
 AFTER_S = 900
@@ -40,15 +39,57 @@ async def test_what_was_delivered_in_time_goes_to_nobody_else(world: World) -> N
     assert await world.state(alert, "second") is State.SUPERSEDED
 
 
-@pytest.mark.parametrize("answer", [DOWN, REJECTED])
-async def test_what_was_not_delivered_in_time_goes_to_the_second_route(world: World, answer: Answer) -> None:
+async def test_what_was_not_delivered_in_time_goes_to_the_second_route(world: World) -> None:
     await world.start(*pair())
-    answering(world, answer)
+    answering(world, DOWN)
     await state(world, "a", "bucket")
     await world.pass_time(AFTER_S - 1)
     assert messages(world.receiver, "second") == []
     await world.pass_time(2)
     assert [(message.at_s, message.alert) for message in messages(world.receiver, "second")] == [(AFTER_S, "a")]
+
+
+async def test_what_the_first_route_gives_up_goes_to_the_second_at_once(world: World) -> None:
+    await world.start(*pair())
+    answering(world, REJECTED)
+    await state(world, "a", "bucket")
+    assert [(message.at_s, message.alert) for message in messages(world.receiver, "second")] == [(0, "a")]
+
+
+async def test_what_cannot_be_worded_for_the_first_route_goes_to_the_second_at_once(world: World) -> None:
+    primary, secondary = pair()
+    await world.start(replace(primary, destination=a_route().destination), secondary)
+    alert = await state(world, "a", "bucket", ruleNumber="UNWORDABLE")
+    assert await world.state(alert, "first") is State.PARKED
+    assert len(messages(world.receiver, "second")) == 1
+
+
+async def test_what_an_operator_cancels_goes_to_nobody(world: World) -> None:
+    await world.start(*pair())
+    answering(world, DOWN)
+    alert = await state(world, "a", "bucket")
+    await world.operations.cancel([f"{alert}.first"])
+    await world.pass_time(2 * AFTER_S)
+    assert messages(world.receiver, "second") == []
+    assert await world.state(alert, "second") is State.SUPERSEDED
+
+
+async def test_the_sender_hears_only_of_routes_that_took_the_alert(world: World) -> None:
+    await world.start(*pair())
+    body = a_body()
+    for _ in ("first", "again"):
+        reply = await world.receive(body)
+        assert isinstance(reply, Accepted | Duplicate)
+        assert reply.routes == ("first",)
+
+
+async def test_what_is_over_in_the_morning_is_not_told_by_the_second_route(world: World) -> None:
+    asleep = chat("first", mute="22:00-06:00 UTC")
+    await world.start(*pair(schedule=asleep.schedule))
+    await state(world, "a", "bucket")
+    await state(world, "a", "-bucket")
+    await world.pass_time(TO_THE_MORNING_S + 2 * AFTER_S)
+    assert world.receiver.sent == []
 
 
 async def test_what_a_retry_delivered_in_time_goes_to_nobody_else(world: World) -> None:

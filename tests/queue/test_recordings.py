@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain.delivery import NewDelivery
+from gateway.domain.delivery import NewDelivery, Primary
 from gateway.domain.delivery import State as DeliveryState
 from gateway.domain.query import AlertSelection
 from gateway.domain.recording import MOST_BYTES_ON_A_PAGE, Recording
@@ -77,7 +77,7 @@ async def test_how_the_incident_stood_before_is_told_where_it_stood(store: Sqlit
 
 
 async def test_a_stand_in_counts_only_where_it_went_out(store: SqliteStore) -> None:
-    await store.put(an_alert("a", NewDelivery("b", due_us=START_US + SECOND_US, stands_in_for="a")), {})
+    await store.put(an_alert("a", NewDelivery("b", stands_in_for=(Primary("a", SECOND_US),))), {})
     await finished(store, DeliveryState.DELIVERED, "b")
     ((waiting, direct),) = await walk(store, 10)
     assert (waiting.routes, direct.routes) == (("a",), ("b",))

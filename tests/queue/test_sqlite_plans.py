@@ -60,6 +60,7 @@ HOT = {
     "claim: others of the group": clusters.OTHERS,
     "claim: members": clusters.MEMBERS,
     "record: stand-ins": for_rows(stand_ins.STANDING_IN, 4),
+    "record: reserves": stand_ins.RESERVES,
     "silence: release": holds.RELEASE,
     "start: anything held": holds.HELD_BY_WINDOW,
     "start: hours that are over": holds.END_WINDOW,

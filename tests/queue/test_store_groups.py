@@ -1,4 +1,4 @@
-"""Deliveries that wait: for others of their group, for an hour, for another route to fail."""
+"""Deliveries that wait: for others of their group, or for an hour."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway.domain.delivery import Claim, MemberResult, NewDelivery, State, Stored
+from gateway.domain.delivery import Claim, MemberResult, NewDelivery, State
 from gateway.domain.snapshot import digest_of, encode
 from gateway.domain.telling import Decision, Word
 from gateway.ports import Store
@@ -430,97 +430,6 @@ async def test_what_is_held_does_not_fill_a_group_and_goes_out_with_it(store: St
 
 def _held_member() -> NewDelivery:
     return held(terms=GROUPED, group="g")
-
-
-def stand_in(route: str = "b", *, after_s: float = 900, for_: str = "a") -> NewDelivery:
-    return NewDelivery(route, due_us=_in(after_s), stands_in_for=for_)
-
-
-async def first_and_second(store: Store, *, key: str = "k") -> Stored:
-    return await store.put(a_state(key, "b", to=(*told(), stand_in())), LEASES)
-
-
-@pytest.mark.parametrize("state", [State.DELIVERED, State.SUPERSEDED])
-async def test_a_stand_in_is_given_up_when_the_first_route_has_settled_it(
-    store: Store, clock: FakeClock, state: State
-) -> None:
-    stored = await first_and_second(store)
-    (claim,) = stored.claims
-    await store.record(a_result(claim, state))
-    found = await store.delivery(f"{stored.alert_id}.b", stopped=())
-    assert found is not None
-    assert (found[0].state, found[0].reason) == (State.SUPERSEDED, "the route it stands in for delivered")
-    clock.advance(900)
-    assert await claim_all(store, "b") == ()
-
-
-@pytest.mark.parametrize("state", [State.DEAD, State.PENDING, State.PARKED])
-async def test_a_stand_in_is_due_when_the_first_route_has_not_delivered_in_time(
-    store: Store, clock: FakeClock, state: State
-) -> None:
-    stored = await first_and_second(store)
-    assert stored.later == (("b", 900 * SECOND_US),)
-    await store.record(a_result(stored.claims[0], state, delay_s=5000))
-    clock.advance(899)
-    assert await claim_all(store, "b") == ()
-    clock.advance(1)
-    assert [claim.alert_id for claim in await claim_all(store, "b")] == [stored.alert_id]
-
-
-async def test_a_stand_in_that_was_sent_stays_sent(store: Store, clock: FakeClock) -> None:
-    stored = await first_and_second(store)
-    clock.advance(900)
-    (claim,) = await claim_all(store, "b")
-    await store.record(a_result(stored.claims[0]))
-    assert await state_of(store, claim.delivery_id) is State.SENDING
-    assert (await store.record(a_result(claim))).applied
-
-
-async def test_there_is_no_stand_in_where_the_first_route_is_told_nothing(store: Store) -> None:
-    stored = await store.put(a_state("k", "-b", to=(*told(), stand_in())), LEASES)
-    assert (stored.routes, stored.later, stored.decided[0].word) == ((), (), Word.CLOSED)
-
-
-async def test_there_is_no_stand_in_where_the_second_route_has_the_alert_already(store: Store) -> None:
-    stored = await store.put(a_state("k", "b", to=(*told(), *told("b"), stand_in())), LEASES)
-    assert (stored.routes, stored.later) == (("a", "b"), ())
-    assert [claim.route for claim in stored.claims] == ["a", "b"]
-
-
-async def test_a_newer_state_takes_over_the_wait_of_an_older_one_that_was_not_delivered(
-    store: Store, clock: FakeClock
-) -> None:
-    older = await first_and_second(store)
-    clock.advance(600)
-    newer = await store.put(a_state("k", "b", "c", to=(*told(), stand_in(after_s=1500))), LEASES)
-    assert newer.later == (("b", 300 * SECOND_US),), "the receiver has been silent since the first"
-    assert await state_of(store, f"{older.alert_id}.b") is State.SUPERSEDED
-    clock.advance(300)
-    assert [claim.alert_id for claim in await claim_all(store, "b")] == [newer.alert_id]
-
-
-async def test_a_stand_in_does_not_hold_up_what_its_route_takes_itself(store: Store) -> None:
-    await first_and_second(store)
-    own = await store.put(a_state("k", "b", "c", to=(now("b"),)), LEASES)
-    assert [claim.route for claim in own.claims] == ["b"]
-
-
-async def test_a_stand_in_gives_way_to_nobody_it_does_not_know(store: Store) -> None:
-    """Its route's own delivery for the hours to come is not lost with it."""
-    await store.put(a_state("k", "b", to=(held("b"),)), LEASES)
-    stored = await first_and_second(store)
-    await store.record(a_result(stored.claims[0]))
-    assert await store.next_due(["b"]) == {"b": 100 * SECOND_US}
-
-
-async def test_one_delivery_of_an_incident_is_out_at_a_time_also_when_a_stand_in_is_given_up(store: Store) -> None:
-    (own,) = (await store.put(a_state("k", "b", to=(now("b"),)), LEASES)).claims
-    stored = await store.put(a_state("k", "b", "c", to=(*told(), stand_in())), LEASES)
-    third = await store.put(a_state("k", "c", to=(now("b"),)), LEASES)
-    await store.record(a_result(stored.claims[0]))
-    assert await claim_all(store, "b") == ()
-    assert (await store.record(a_result(own))).promoted
-    assert [claim.alert_id for claim in await claim_all(store, "b")] == [third.alert_id]
 
 
 async def test_decisions_made_before_and_in_the_store_are_kept_together(store: Store) -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from gateway.domain.delivery import NewAlert, NewDelivery, State
+from gateway.domain.delivery import NewAlert, NewDelivery, Primary, State
 from gateway.domain.notify import CHANGES
 from gateway.domain.query import ChangeRow, Decided, IncidentSelection, ResourceRow
 from gateway.domain.severity import Severity
@@ -180,7 +180,7 @@ async def test_nothing_was_decided_of_an_alert_that_is_not_there(store: Store, n
 
 async def test_a_delivery_shows_for_what_it_waits_and_for_whom_it_stands_in(store: Store) -> None:
     later = START_US + 60 * SECOND_US
-    held, second = NewDelivery("a", due_us=later, hold="window"), NewDelivery("b", due_us=later, stands_in_for="a")
+    held, second = NewDelivery("a", due_us=later, hold="window"), NewDelivery("b", stands_in_for=(Primary("a", 5),))
     stored = await store.put(an_alert(held, second), LEASES)
     rows = {}
     for route in ("a", "b"):

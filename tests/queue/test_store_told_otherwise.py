@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.domain.delivery import Claim, NewDelivery
+from gateway.domain.delivery import Claim, NewDelivery, Primary
 from gateway.domain.snapshot import Snapshot, digest_of, encode
 from gateway.ports import Store
 from tests.queue.incident_world import TOLD_CHANGES, a_state, seen, snapshot, told, words
@@ -21,7 +21,7 @@ async def known_state(store: Store, *listed: str) -> None:
 
 async def test_a_stand_in_tells_what_is_new_to_its_receiver_and_is_remembered(store: Store, clock: FakeClock) -> None:
     await known_state(store, "b1")
-    stand_in = NewDelivery("a", terms=TOLD_CHANGES, due_us=1, stands_in_for="b")
+    stand_in = NewDelivery("a", terms=TOLD_CHANGES, stands_in_for=(Primary("b", 1),))
     stored = await store.put(a_state("k", "b2", to=(NewDelivery("b"), stand_in)), LEASES)
     assert stored.decided == (), "nobody decides about it"
     clock.advance(1)
@@ -34,7 +34,7 @@ async def test_a_stand_in_tells_what_is_new_to_its_receiver_and_is_remembered(st
 
 async def test_a_stand_in_that_was_not_needed_told_nothing(store: Store) -> None:
     await known_state(store, "b1")
-    stand_in = NewDelivery("a", terms=TOLD_CHANGES, due_us=1, stands_in_for="b")
+    stand_in = NewDelivery("a", terms=TOLD_CHANGES, stands_in_for=(Primary("b", 1),))
     await store.put(a_state("k", "b2", to=(NewDelivery("b"), stand_in)), LEASES)
     (claim,) = await claim_all(store, "b")
     await deliver(store, claim, snapshot("b2"))
