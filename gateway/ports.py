@@ -87,10 +87,12 @@ class Store(Protocol):
         lease_us: int,
         retries_first: bool = False,
         early: bool = False,
+        group_interval_us: int = 0,
     ) -> Claims:
         """Hand out at most `limit` deliveries: up to `fresh` that were never tried (oldest first) and up to `retries`
         that are due again (longest due first); `retries_first` decides who yields when the limit bites.
-        `early`: also retries that are not due yet (a probe wants any real delivery).
+        `early`: also retries that are not due yet (a probe wants any real delivery). `group_interval_us`: when a group
+        is handed out, later states of its members' incidents are due no earlier than so long after.
         """
 
     async def hasten(self, route: str) -> int:

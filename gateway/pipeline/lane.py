@@ -261,7 +261,7 @@ class Lane:
         """What the store hands out."""
         self._turn_of_retries = not self._turn_of_retries
         self._occupy(share.limit)
-        claims = Claims()
+        claims, grouping = Claims(), self.route.terms.grouping
         try:
             claims = await self._store.claim(
                 self.route.name,
@@ -271,6 +271,7 @@ class Lane:
                 lease_us=self.lease_us,
                 retries_first=share.probe or self._turn_of_retries,
                 early=share.probe,
+                group_interval_us=grouping.interval_us if grouping else 0,
             )
         finally:
             self._vacate(share.limit, unused=share.limit - len(claims.claims))

@@ -35,8 +35,9 @@ class Post:
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """`since_us`: when it came. `group`: the name of its group, "" for none. `held`: a silence or the route's hours
-    hold it, whatever its group does. `told`: what its receiver knows then. `gone`: sent, or replaced.
+    """`since_us`: since when its incident waits. `group`: the name of its group, "" for none. `held`: a silence or the
+    route's hours hold it, whatever its group does. `told`: what its receiver knows then. `interval_us`: of its group,
+    between messages. `gone`: sent, or replaced.
     """
 
     incident: Incident
@@ -47,6 +48,7 @@ class _Waiting:
     remembers: bool
     held: bool
     told: Told | None
+    interval_us: int = 0
     gone: bool = False
 
 
@@ -80,15 +82,14 @@ class Outbox:
         if delivery.parked:
             self.posts[delivery.route].parked += 1
             return _LATEST_US
-        self._make_room(incident, delivery)
-        due_us = delivery.due_us
+        with_group_us, due_us = self._make_room(incident, delivery), delivery.due_us
         remembers, held = delivery.terms is not None, bool(delivery.hold)
         told = self._ledger.expected(incident)
         waiting = _Waiting(incident, delivery.group, now_us, due_us, closes, remembers, held, told)
         if incident not in self._queues and not delivery.group and due_us <= now_us:
             self._tell([waiting])
             return now_us
-        waiting.due_us = max(due_us, now_us, self._join(delivery, waiting))
+        waiting.due_us = max(due_us, now_us, self._join(delivery, waiting, with_group_us))
         self._queues.setdefault(incident, deque()).append(waiting)
         self._note(waiting)
         return waiting.due_us
@@ -119,11 +120,13 @@ class Outbox:
             elif held:
                 self._note(queue[0])
 
-    def _make_room(self, incident: Incident, delivery: NewDelivery) -> None:
-        """What waits and gives way goes; what is held does even where every state is wanted."""
+    def _make_room(self, incident: Incident, delivery: NewDelivery) -> int | None:
+        """What waits and gives way goes; what is held does even where every state is wanted. When the first of these
+        would have gone with its group, None when none would.
+        """
         queue = self._queues.get(incident)
         if queue is None:
-            return
+            return None
         gone = [waiting for waiting in queue if delivery.supersede or waiting.held]
         for waiting in gone:
             waiting.gone = True
@@ -133,8 +136,9 @@ class Outbox:
             del self._queues[incident]
         elif gone:
             self._note(queue[0])
+        return min((waiting.due_us for waiting in gone if waiting.group and not waiting.held), default=None)
 
-    def _join(self, delivery: NewDelivery, waiting: _Waiting) -> int:
+    def _join(self, delivery: NewDelivery, waiting: _Waiting, with_group_us: int | None) -> int:
         """Enter a member of a group, if it is one; when the group is due: at once, if that fills it."""
         if not delivery.group or not delivery.terms or not delivery.terms.grouping:
             return 0
@@ -143,14 +147,23 @@ class Outbox:
         group.members.append(waiting)
         if waiting.held:
             return 0
-        since_us = [member.since_us for member in group.members if not member.held]
-        return flush_at_us(delivery.terms.grouping, min(since_us), group.flushed_us, len(since_us))
+        grouping = delivery.terms.grouping
+        waiting.interval_us = grouping.interval_us
+        if with_group_us is not None:
+            waiting.since_us = min(waiting.since_us, with_group_us - grouping.wait_us)
+        firsts = [member for member in group.members if not member.held and self._comes_first(member)]
+        since_us = min([waiting.since_us, *(member.since_us for member in firsts)])
+        return flush_at_us(grouping, since_us, group.flushed_us, len(firsts))
 
     def _note(self, waiting: _Waiting) -> None:
         heappush(self._agenda, (waiting.due_us, next(self._numbers), waiting))
 
     def _is_first(self, waiting: _Waiting) -> bool:
         return self._queues[waiting.incident][0] is waiting
+
+    def _comes_first(self, waiting: _Waiting) -> bool:
+        """Also when it is not in its queue yet."""
+        return waiting.incident not in self._queues or self._is_first(waiting)
 
     def _go(self, first: _Waiting, at_us: int) -> None:
         """With it, whatever of its group is not held; one state of each incident, the oldest."""
@@ -163,6 +176,8 @@ class Outbox:
             together += [member for member in left if member in along]
             group.members = [member for member in left if member not in along]
             group.flushed_us = at_us
+            for later in [member for member in group.members if not member.held and not self._is_first(member)]:
+                later.due_us = max(later.due_us, at_us + later.interval_us)
         for waiting in together:
             self._leave(waiting, at_us)
         self._tell(together)

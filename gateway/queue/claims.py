@@ -72,6 +72,7 @@ class Wish:
     lease_us: int
     retries_first: bool = False
     early: bool = False
+    group_interval_us: int = 0
 
 
 def claim(book: Book, wishes: Sequence[Wish]) -> list[Claims]:
@@ -126,7 +127,7 @@ def _claimed(book: Book, rows: Sequence[int], wish: Wish, now: int) -> Iterator[
         if not cluster:
             yield claim
             continue
-        others = flush(book, wish.route, cluster, _since_us(claim), now)
+        others = flush(book, (wish.route, cluster), _since_us(claim), now, wish.group_interval_us)
         book.db.executemany(TAKE, [(now, now + wish.lease_us, other) for other in others])
         along = [other for other in rows if other != row and _goes_with(book, claim, cluster, other)]
         gone.update(along)

@@ -15,7 +15,7 @@ from gateway.queue.book import Book
 WAITING = """
 SELECT count(*), min(created_us), (SELECT flushed_us FROM cluster WHERE route = ?1 AND name = ?2) FROM (
     SELECT created_us FROM delivery WHERE route = ?1 AND cluster = ?2 AND state = 0 AND cluster <> ''
-        AND first_us = 0 AND hold = '' ORDER BY id DESC LIMIT ?3)
+        AND head = 1 AND first_us = 0 AND hold = '' ORDER BY id DESC LIMIT ?3)
 """
 """As many as fill the group are counted, the last ones: of more it is known that they are due."""
 
@@ -33,24 +33,32 @@ FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert =
     LEFT JOIN told AS t ON t.route = d.route AND t.key = d.key
 WHERE d.id = ?
 """
+# A later state of an incident that this message tells of: the group's next message is for it.
+LATER = """
+UPDATE delivery SET due_us = max(due_us, ?3), fresh = 0 WHERE route = ?1 AND cluster = ?2 AND state = 0
+    AND cluster <> '' AND head = 0 AND first_us = 0 AND hold = ''
+"""
 FORGET = "DELETE FROM cluster WHERE flushed_us < ?"
 MOST_MEMBERS = 500
 
 
 class Groups:
     """The groups that one round of arrivals joins. What is held for the route's hours waits for those, not for its
-    group, and is not counted.
+    group, and is not counted; nor is what waits for an earlier state of its incident.
     """
 
     def __init__(self, book: Book, now_us: int) -> None:
         self._book, self._now_us = book, now_us
         self._found: dict[tuple[str, str], tuple[int, int, int | None]] = {}  # waiting, since when, told when
 
-    def join(self, route: str, name: str, grouping: Grouping) -> int:
-        """Enter one more member; when it is due: at once, if it fills the group."""
-        count, first_us, flushed_us = self._found.get((route, name)) or self._waiting(route, name, grouping.most)
-        self._found[route, name] = count + 1, first_us, flushed_us
-        return max(self._now_us, flush_at_us(grouping, first_us, flushed_us, count + 1))
+    def join(self, group: tuple[str, str], grouping: Grouping, since_us: int, *, first: bool) -> int:
+        """Enter one more member; when it is due: at once, if it fills the group. `group`: route and name. `since_us`:
+        since when its incident waits. `first`: of its incident.
+        """
+        count, first_us, flushed_us = self._found.get(group) or self._waiting(*group, grouping.most)
+        count, first_us = count + first, min(first_us, since_us)
+        self._found[group] = count, first_us, flushed_us
+        return max(self._now_us, flush_at_us(grouping, first_us, flushed_us, count))
 
     def _waiting(self, route: str, name: str, most: int) -> tuple[int, int, int | None]:
         count, first_us, flushed_us = self._book.db.execute(WAITING, (route, name, most)).fetchone()
@@ -59,10 +67,13 @@ class Groups:
         return count, self._now_us if first_us is None else min(first_us, self._now_us), told_us
 
 
-def flush(book: Book, route: str, name: str, since_us: int, now_us: int) -> list[int]:
-    """The rows that go out with one that was first tried at `since_us`, 0 when it never was."""
-    rows = [row for (row,) in book.db.execute(OTHERS, (route, name, since_us, now_us, MOST_MEMBERS))]
-    book.db.execute(_FLUSHED, (route, name, now_us))
+def flush(book: Book, group: tuple[str, str], since_us: int, now_us: int, interval_us: int) -> list[int]:
+    """The rows that go out with one that was first tried at `since_us`, 0 when it never was. `interval_us`: how long
+    what comes after them waits.
+    """
+    rows = [row for (row,) in book.db.execute(OTHERS, (*group, since_us, now_us, MOST_MEMBERS))]
+    book.db.execute(_FLUSHED, (*group, now_us))
+    book.db.execute(LATER, (*group, now_us + interval_us))
     return rows
 
 

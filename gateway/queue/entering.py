@@ -53,12 +53,14 @@ class _Entered:
 
 class _Place(NamedTuple):
     """`head`: it is the first of its incident. `took_over`: because what waited before gave way to it, of which nothing
-    was ever tried: an attempt may have reached its receiver, whatever is known of it.
+    was ever tried: an attempt may have reached its receiver, whatever is known of it. `with_group_us`: when what gave
+    way would have gone with its group, None when it waited for none.
     """
 
     head: bool
     due_us: int
     took_over: bool = False
+    with_group_us: int | None = None
 
 
 class Entering:
@@ -114,7 +116,7 @@ class Entering:
 
     def _enter(self, entry: Entry, delivery: NewDelivery, place: _Place, entered: _Entered) -> None:
         alert, now_us, head = entry.alert, self._now_us, place.head
-        due_us = max(now_us, place.due_us, self._join(delivery))
+        due_us = max(now_us, place.due_us, self._join(delivery, place))
         at_once = head and due_us <= now_us
         alone = delivery.claim and not delivery.group
         lease_us = entry.lease_us.get(delivery.route) if at_once and alone else None
@@ -144,15 +146,15 @@ class Entering:
             return _Place(head=False, due_us=delivery.due_us)
         if incident not in self._taken:
             return _Place(head=True, due_us=delivery.due_us)
-        due_us = delivery.due_us
+        due_us, with_group_us = delivery.due_us, None
         tried = was_tried(self._book, incident)
         if delivery.supersede:
-            supersede(self._book, incident)
+            with_group_us = supersede(self._book, incident)
         else:
             earlier_us = relieve(self._book, incident, delivery.stands_in_for)
             due_us = due_us if earlier_us is None else min(due_us, earlier_us)
         head = not occupied(self._book, [incident])
-        return _Place(head, due_us, took_over=head and not tried)
+        return _Place(head, due_us, took_over=head and not tried, with_group_us=with_group_us)
 
     def _is_undone(self, alert: NewAlert, delivery: NewDelivery, decision: Decision, place: _Place) -> bool:
         """What gave way was never told, and without it the receiver knows all already."""
@@ -161,11 +163,13 @@ class Entering:
         known = self._log.entry((delivery.route, alert.key)).known
         return Reason.UNCHANGED not in delivery.terms.notify and known == encode(alert.state.snapshot)
 
-    def _join(self, delivery: NewDelivery) -> int:
+    def _join(self, delivery: NewDelivery, place: _Place) -> int:
         """When its group is due; 0 when it waits for none."""
         if not delivery.group or delivery.hold or delivery.parked or not delivery.terms or not delivery.terms.grouping:
             return 0
-        return self._groups.join(delivery.route, delivery.group, delivery.terms.grouping)
+        grouping, earlier_us = delivery.terms.grouping, place.with_group_us
+        since_us = self._now_us if earlier_us is None else earlier_us - grouping.wait_us
+        return self._groups.join((delivery.route, delivery.group), grouping, since_us, first=place.head)
 
     def _row(
         self,

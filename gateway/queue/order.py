@@ -32,6 +32,7 @@ RETURNING route, key
 SUPERSEDE = """
 UPDATE delivery SET state = 5, head = 0, finished_us = ?, reason = ?
 WHERE route = ? AND key = ? AND state < 2 AND state = 0 AND id < ?
+RETURNING iif(cluster <> '' AND hold = '' AND first_us = 0, due_us, NULL)
 """
 WAITING = "SELECT id, supersede FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 0"
 HEAD = "SELECT id, state FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 1"
@@ -64,9 +65,12 @@ def promote(book: Book, gone: Sequence[int]) -> set[Incident]:
     return promoted
 
 
-def supersede(book: Book, incident: Incident, *, younger: int = _NO_ROW) -> None:
-    """What waits and is older than the row `younger` gives way. One that is being sent stays."""
-    book.db.execute(SUPERSEDE, (book.now_us(), NEWER_STATE, *incident, younger))
+def supersede(book: Book, incident: Incident, *, younger: int = _NO_ROW) -> int | None:
+    """What waits and is older than the row `younger` gives way. One that is being sent stays. When the first of these
+    would have gone with its group, None when none would.
+    """
+    gone = book.db.execute(SUPERSEDE, (book.now_us(), NEWER_STATE, *incident, younger)).fetchall()
+    return min((due_us for (due_us,) in gone if due_us is not None), default=None)
 
 
 def relieve(book: Book, incident: Incident, stands_in_for: Sequence[Primary]) -> int | None:

@@ -132,8 +132,9 @@ class SqliteStore:
         lease_us: int,
         retries_first: bool = False,
         early: bool = False,
+        group_interval_us: int = 0,
     ) -> Claims:
-        wish = claims.Wish(route, fresh, retries, limit, lease_us, retries_first, early)
+        wish = claims.Wish(route, fresh, retries, limit, lease_us, retries_first, early, group_interval_us)
         return await self._writer.write(claims.claim, wish)
 
     async def hasten(self, route: str) -> int:

@@ -205,3 +205,24 @@ async def test_what_bypasses_is_by_its_own_severity(world: World) -> None:
     await world.start(chat(terms=terms))
     await state(world, "a", "bucket", score="unknown")
     assert world.receiver.sent == []
+
+
+async def test_an_incident_that_changes_more_often_than_its_group_waits_is_told(world: World) -> None:
+    await world.start(digesting())
+    for number in range(20):
+        await state(world, "a", *(f"b{each}" for each in range(number + 1)))
+        await world.pass_time(20)
+    assert [message.at_s for message in messages(world.receiver)] == [30, 330]
+
+
+async def test_states_of_one_incident_are_told_one_by_one_where_all_are_wanted(world: World) -> None:
+    await world.start(digesting(backlog="all"))
+    for listed in (("b1",), ("b1", "b2"), ("b2",)):
+        await state(world, "a", *listed)
+        await world.pass_time(5)
+    await world.pass_time(1000)
+    assert [(message.at_s, message.lines) for message in messages(world.receiver)] == [
+        (30, ["b1"]),
+        (330, ["b1", "b2"]),
+        (630, ["b2"]),
+    ]

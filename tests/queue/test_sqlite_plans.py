@@ -59,6 +59,7 @@ HOT = {
     "put: wider rules": inhibitions.RULES,
     "claim: others of the group": clusters.OTHERS,
     "claim: members": clusters.MEMBERS,
+    "claim: later states": clusters.LATER,
     "record: stand-ins": for_rows(stand_ins.STANDING_IN, 4),
     "record: reserves": stand_ins.RESERVES,
     "silence: release": holds.RELEASE,

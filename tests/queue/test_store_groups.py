@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway.domain.delivery import Claim, MemberResult, NewDelivery, State
+from gateway.domain.delivery import Claim, MemberResult, NewDelivery, State, Stored
 from gateway.domain.snapshot import digest_of, encode
 from gateway.domain.telling import Decision, Word
 from gateway.ports import Store
@@ -275,6 +275,46 @@ async def test_a_superseded_member_is_not_told_and_its_successor_is(store: Store
     (claim,) = await claim_all(store)
     assert sorted(carried(claim)) == sorted([other, f"{stored.alert_id}.a"])
     assert await state_of(store, old) is State.SUPERSEDED
+
+
+async def test_an_incident_that_goes_on_changing_is_told_when_its_first_change_has_waited(
+    store: Store, clock: FakeClock
+) -> None:
+    every: list[Stored] = []
+    for number in range(4):
+        every.append(await store.put(a_state("k", *"bcdef"[: number + 1], to=grouped()), LEASES))
+        assert every[-1].later == (("a", (30 - 9 * number) * SECOND_US),)
+        clock.advance(9)
+    assert [claim.alert_id for claim in await claim_all(store)] == [every[-1].alert_id]
+
+
+async def test_the_wait_that_is_taken_over_ends_no_earlier_than_the_interval_of_another_group(
+    store: Store, clock: FakeClock
+) -> None:
+    await enter(store, "l", to=grouped(group="h"))
+    clock.advance(30)
+    await end(store, (await claim_all(store))[0], State.DELIVERED)
+    await enter(store, "k")
+    moved = await store.put(a_state("k", "b", "c", to=grouped(group="h")), LEASES)
+    assert moved.later == (("a", 300 * SECOND_US),)
+
+
+async def test_where_all_states_are_wanted_the_interval_holds_between_those_of_one_incident(
+    store: Store, clock: FakeClock
+) -> None:
+    every = [await store.put(a_state("k", *listed, to=grouped(supersede=False)), LEASES) for listed in ("b", "bc", "c")]
+    for number, stored in enumerate(every):
+        clock.advance(300 if number else 30)
+        (claim,) = await claim_all(store, group_interval_us=300 * SECOND_US)
+        assert (claim.alert_id, claim.members) == (stored.alert_id, ())
+        await end(store, claim, State.DELIVERED)
+        assert await claim_all(store, group_interval_us=300 * SECOND_US) == (), "not before the interval is over"
+
+
+async def test_later_states_of_one_incident_do_not_fill_a_group(store: Store) -> None:
+    for listed in ("b", "bc", "c", "cd"):
+        stored = await store.put(a_state("k", *listed, to=grouped(supersede=False)), LEASES)
+        assert stored.waiting == ()
 
 
 async def test_a_change_that_is_undone_before_it_was_told_is_not_told(store: Store, clock: FakeClock) -> None:
