@@ -203,8 +203,8 @@ class Result(NamedTuple):
     `given_up`: a short fixed word why the delivery is dead or parked, for metrics; "" otherwise.
     `told`: the state that the receiver knows now, encoded, with its digest; None when that is not remembered or did not
     change. `remembers` as in `Claim`. `apart`: it goes alone from now on, out of its group. `together`: it went in the
-    message of a group, so what the receiver gave us for that is no reference of its own. `members`: the same end for
-    the others of its group.
+    message of a group, so what the receiver gave us for that is no reference of its own. `members`: the end of the
+    others of its group.
     """
 
     row: int
@@ -224,9 +224,12 @@ class Result(NamedTuple):
 
 
 class MemberResult(NamedTuple):
+    """`state` None: as the one it went with."""
+
     row: int
     token: int
     told: tuple[bytes, bytes] | None = None
+    state: State | None = None
 
 
 class Recorded(NamedTuple):

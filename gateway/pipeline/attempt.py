@@ -86,7 +86,7 @@ class Courier:
             parcel.open()
             if parcel.is_moot:
                 return Outcome(OutcomeClass.OK, MOOT), None
-            message = route.destination.format(parcel.content(context, route.terms.grouping), context, route.settings)
+            message = route.destination.format(*parcel.content(context, route.terms.grouping), route.settings)
         except FormatFault as fault:
             return Outcome(OutcomeClass.OURS, mask(str(fault), secrets)), None
         answer = await self._transport.send(message, route.policy.timeout_s)
@@ -111,7 +111,8 @@ class Courier:
             dice=self._dice,
         )
         apart = bool(claim.members) and step.given_up in _OF_ONE
-        step = Step(State.PENDING, charged=False) if apart else parcel.ended(step)
+        step = Step(State.PENDING, charged=False) if apart else step
+        members, step = parcel.member_results(step), parcel.ended(step)
         delivered = step.state is State.DELIVERED
         return Result(
             claim.row,
@@ -127,7 +128,7 @@ class Courier:
             remembers=claim.remembers,
             apart=apart,
             together=bool(claim.members),
-            members=parcel.member_results(delivered=delivered) if claim.members else (),
+            members=members,
         )
 
     def _attempt_record(

@@ -194,16 +194,17 @@ class Outbox:
         self._note(queue[0])
 
     def _tell(self, together: list[_Waiting]) -> None:
-        first, post = together[0], self.posts[together[0].incident[0]]
-        if len(together) == 1 and first.closes and first.remembers and first.incident not in self._heard:
-            post.moot += 1
-            if first.incident not in self._queues:
-                self._ledger.take_back(first.incident)
-            return
-        post.messages += 1
-        post.alerts += len(together)
-        post.grouped += len(together) if len(together) > 1 else 0
-        for waiting in together:
+        post = self.posts[together[0].incident[0]]
+        moot = [each for each in together if each.closes and each.remembers and each.incident not in self._heard]
+        post.moot += len(moot)
+        for waiting in moot:
+            if waiting.incident not in self._queues:
+                self._ledger.take_back(waiting.incident)
+        told = [waiting for waiting in together if waiting not in moot]
+        post.messages += 1 if told else 0
+        post.alerts += len(told)
+        post.grouped += len(told) if len(told) > 1 else 0
+        for waiting in told:
             if waiting.remembers:
                 self._heard.add(waiting.incident)
                 if waiting.told:

@@ -8,6 +8,7 @@ from datetime import datetime
 from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import Alert
 from gateway.domain.delivery import Claim, MemberResult, State
+from gateway.domain.delivery import Member as Given
 from gateway.domain.digest import Member, digest_of
 from gateway.domain.grouping import Grouping, group_key
 from gateway.domain.optix import Unreadable, parse
@@ -21,7 +22,11 @@ _ANY_GROUP = Grouping(("source",))
 
 @dataclass(slots=True)
 class Parcel:
-    """`alert`: of the claim itself, None until it is read. `others`: of its members, in their order."""
+    """`alert`: of the claim itself, None until it is read. `others`: of its members, in their order.
+
+    What only says that something is over of which this receiver never heard is *moot*: it is left out of the message,
+    and where all is moot there is none.
+    """
 
     claim: Claim
     alert: Alert | None
@@ -36,15 +41,17 @@ class Parcel:
 
     @property
     def is_moot(self) -> bool:
-        """It only says that something is over of which this receiver never heard."""
-        claim = self.claim
-        if not claim.remembers or claim.before is not None or claim.members:
-            return False
-        return self.alert is not None and self.alert.is_closed
+        return self._leads_moot and all(map(_is_moot, self.claim.members, self.others))
+
+    @property
+    def _leads_moot(self) -> bool:
+        return self.claim.remembers and self.alert is not None and _is_moot(self.claim, self.alert)
 
     def ended(self, step: Step) -> Step:
         """What was moot is not delivered: nobody was told."""
-        return replace(step, state=State.SUPERSEDED) if self.is_moot and step.state is State.DELIVERED else step
+        if step.state is State.DELIVERED and self._leads_moot:
+            return replace(step, state=State.SUPERSEDED)
+        return step
 
     def context(self, sent_at: datetime) -> Context:
         claim = self.claim
@@ -59,26 +66,31 @@ class Parcel:
             before=claim.before,
         )
 
-    def content(self, context: Context, grouping: Grouping | None) -> Alert:
-        """What is worded: the alert, or the digest of the group."""
+    def content(self, context: Context, grouping: Grouping | None) -> tuple[Alert, Context]:
+        """What is worded, and with what: the alert, or the digest of the group."""
         alert = self.alert or self.open()
         if not self.others:
-            return alert
-        members = [Member(alert, self.claim.delivery_id, context.news(alert))]
+            return alert, context
+        parts = [] if self._leads_moot else [(self.claim.delivery_id, alert, context)]
         for given, other in zip(self.claim.members, self.others, strict=True):
-            news = Context(given.delivery_id, self.claim.route, given.body, context.sent_at, before=given.before)
-            members.append(Member(other, given.delivery_id, news.news(other)))
+            if not _is_moot(given, other):
+                own = replace(context, body=given.body, reference="", before=given.before)
+                parts.append((given.delivery_id, other, own))
+        if len(parts) == 1:
+            return parts[0][1:]
+        members = [Member(part, name, own.news(part)) for name, part, own in parts]
         grouping = grouping or _ANY_GROUP  # the route may have lost its grouping since
-        return digest_of(members, grouping, group_key(grouping, alert))
+        return digest_of(members, grouping, group_key(grouping, alert)), context
 
     def told(self) -> tuple[bytes, bytes] | None:
         """The state that the receiver knows once this is delivered; None when nobody asks."""
-        return _state_of(self.alert) if self.claim.remembers and self.alert else None
+        return _state_of(self.alert) if self.claim.remembers and self.alert and not self._leads_moot else None
 
-    def member_results(self, *, delivered: bool) -> tuple[MemberResult, ...]:
-        told = [_state_of(alert) if delivered else None for alert in self.others]
-        told += [None] * (len(self.claim.members) - len(told))
-        return tuple(MemberResult(m.row, m.token, state) for m, state in zip(self.claim.members, told, strict=True))
+    def member_results(self, step: Step) -> tuple[MemberResult, ...]:
+        """The ends of the others when the message itself ended so."""
+        if not self.others or step.state is not State.DELIVERED:
+            return tuple(MemberResult(member.row, member.token, state=step.state) for member in self.claim.members)
+        return tuple(map(_told_along, self.claim.members, self.others))
 
 
 def _read(source: str, body: bytes) -> Alert:
@@ -86,6 +98,16 @@ def _read(source: str, body: bytes) -> Alert:
     if isinstance(parsed, Unreadable):
         raise FormatFault(f"the stored body cannot be read: {parsed.reason}")
     return parsed
+
+
+def _is_moot(told: Claim | Given, alert: Alert) -> bool:
+    return told.before is None and alert.is_closed
+
+
+def _told_along(member: Given, alert: Alert) -> MemberResult:
+    if _is_moot(member, alert):
+        return MemberResult(member.row, member.token, state=State.SUPERSEDED)
+    return MemberResult(member.row, member.token, _state_of(alert), State.DELIVERED)
 
 
 def _state_of(alert: Alert) -> tuple[bytes, bytes]:

@@ -194,9 +194,10 @@ def _with_members(book: Book, result: Result, own: Recorded) -> Recorded:
 
 
 def _members(result: Result) -> Iterator[Result]:
-    """The others of its group end as it did."""
+    """The others of its group end as it did, but for what nobody was told of."""
     for member in result.members:
-        yield result._replace(row=member.row, token=member.token, told=member.told, members=())
+        state = member.state or result.state
+        yield result._replace(row=member.row, token=member.token, state=state, told=member.told, members=())
 
 
 def _apart(results: Sequence[Result]) -> Iterator[Sequence[Result]]:

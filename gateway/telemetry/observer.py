@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -82,17 +83,19 @@ class TelemetryObserver:
         if result.state is State.PENDING:
             self._log.warning("delivery.delayed", wait_s=result.delay_us / 1e6, **fields)
             return
-        deliveries = 1 + len(result.members)
-        self._metrics.deliveries.add(claim.route, result.state, deliveries)
-        if result.state is State.SUPERSEDED:
-            self._log.info("delivery.superseded", **fields)
-            return
-        if result.state is State.DELIVERED:
+        ends = Counter([result.state, *(member.state or result.state for member in result.members)])
+        for state, deliveries in ends.items():
+            self._metrics.deliveries.add(claim.route, state, deliveries)
+        if ends[State.DELIVERED]:
             age_s = (result.record.ended_us - claim.received_us) / 1e6
             self._metrics.delivery_seconds.observe(claim.route, age_s)
             self._log.info("delivery.delivered", age_s=age_s, **fields)
             return
-        self._metrics.given_up.add(claim.route, result.given_up if result.given_up in GIVEN_UP else "other", deliveries)
+        if result.state is State.SUPERSEDED:
+            self._log.info("delivery.superseded", **fields)
+            return
+        cause = result.given_up if result.given_up in GIVEN_UP else "other"
+        self._metrics.given_up.add(claim.route, cause, ends[result.state])
         report = self._log.warning if result.state is State.PARKED else self._log.error
         report("delivery.parked" if result.state is State.PARKED else "delivery.given_up", **fields)
 

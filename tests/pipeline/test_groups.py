@@ -131,14 +131,68 @@ async def test_what_changes_while_its_group_is_sent_is_told_after_the_interval(w
     assert [message.news for message in messages(world.receiver)] == ["", "1 new of 2 open"]
 
 
-async def test_a_member_that_is_over_before_the_message_goes_is_listed_as_it_stands(world: World) -> None:
+async def test_a_member_that_is_over_before_the_message_goes_is_left_out(world: World) -> None:
     await world.start(digesting())
-    await state(world, "a", "bucket")
-    await state(world, "b", "bucket")
-    await state(world, "a", "-bucket")
+    for name in ("a", "b", "c"):
+        await state(world, name, "bucket")
+    over = await state(world, "a", "-bucket")
     await world.pass_time(30)
     (message,) = messages(world.receiver)
-    assert message.summary.endswith("1 high, 1 suppressed")
+    assert message.summary.endswith("2 high")
+    assert await world.state(over) is State.SUPERSEDED
+    await world.pass_time(300)
+    await state(world, "a", "bucket")
+    await world.pass_time(30)
+    assert messages(world.receiver)[-1].news == "", "nobody had heard of it"
+
+
+async def test_who_is_left_alone_in_its_group_is_told_as_if_it_had_come_alone(world: World) -> None:
+    await world.start(digesting())
+    await state(world, "b", "bucket")
+    await world.pass_time(30)
+    await state(world, "a", "bucket")
+    await state(world, "a", "-bucket")
+    await state(world, "b", "bucket", "queue")
+    await world.pass_time(300)
+    assert [(message.alert, message.news) for message in messages(world.receiver)] == [
+        ("b", ""),
+        ("b", "1 new of 2 open"),
+    ]
+
+
+async def test_a_member_that_is_over_is_listed_as_it_stands_where_it_was_told(world: World) -> None:
+    await world.start(digesting())
+    await state(world, "a", "bucket")
+    await world.pass_time(30)
+    await state(world, "b", "bucket")
+    await state(world, "a", "-bucket")
+    await world.pass_time(300)
+    assert messages(world.receiver)[-1].summary.endswith("1 high, 1 suppressed")
+
+
+async def test_a_group_of_which_all_is_over_before_it_goes_is_not_sent(world: World) -> None:
+    await world.start(digesting())
+    over = []
+    for name in ("a", "b"):
+        await state(world, name, "bucket")
+        over.append(await state(world, name, "-bucket"))
+    await world.pass_time(600)
+    assert world.receiver.sent == []
+    assert {await world.state(each) for each in over} == {State.SUPERSEDED}
+
+
+async def test_of_a_group_that_may_have_been_told_the_closing_is_not_sent_when_nobody_heard(world: World) -> None:
+    await world.start(digesting())
+    world.receiver.answers(DOWN)
+    for name in ("a", "b"):
+        await state(world, name, "bucket")
+    await world.pass_time(30)
+    for name in ("a", "b"):
+        await state(world, name, "-bucket")
+    sent = len(world.receiver.sent)
+    world.receiver.answers(OK)
+    await world.pass_time(600)
+    assert len(world.receiver.sent) == sent
 
 
 async def test_nothing_is_sent_of_a_group_that_is_over_before_it_goes(world: World) -> None:

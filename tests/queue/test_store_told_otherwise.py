@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from gateway.domain.delivery import Claim, NewDelivery, Primary
+from gateway.domain.change import Reason
+from gateway.domain.delivery import Claim, MemberResult, NewDelivery, Primary, State
 from gateway.domain.snapshot import Snapshot, digest_of, encode
+from gateway.domain.telling import Terms
 from gateway.ports import Store
-from tests.queue.incident_world import TOLD_CHANGES, a_state, seen, snapshot, told, words
-from tests.queue.store_world import LEASES, FakeClock, a_result, claim_all
+from tests.queue.incident_world import GROUPED, TOLD_CHANGES, a_state, grouped, seen, snapshot, told, words
+from tests.queue.store_world import LEASES, FakeClock, a_result, claim_all, state_of
+
+ONLY_NEW = Terms(notify=frozenset({Reason.NEW}), grouping=GROUPED.grouping)
 
 
 async def deliver(store: Store, claim: Claim, now: Snapshot) -> None:
@@ -52,3 +56,21 @@ async def test_what_was_parked_on_purpose_is_remembered_when_it_is_sent(store: S
     (claim,) = await claim_all(store)
     await deliver(store, claim, snapshot("b2"))
     assert len((await store.put(a_state("k", "b1", to=told()), LEASES)).claims) == 1
+
+
+async def test_of_a_message_for_several_one_that_nobody_was_told_of_is_as_new_as_before(
+    store: Store, clock: FakeClock
+) -> None:
+    for key, listed in (("k", "b1"), ("l", "-b1")):
+        await store.put(a_state(key, "b1", to=grouped()), LEASES)
+        await store.put(a_state(key, listed, score=90, to=grouped()), LEASES)
+    clock.advance(30)
+    (claim,) = await claim_all(store)
+    (member,) = claim.members
+    over = MemberResult(member.row, member.token, state=State.SUPERSEDED)
+    now = snapshot("b1", score=90)
+    await store.record(a_result(claim, told=(encode(now), digest_of(now)), remembers=True, members=(over,)))
+    assert await state_of(store, claim.delivery_id) is State.DELIVERED
+    assert await state_of(store, member.delivery_id) is State.SUPERSEDED
+    again = await store.put(a_state("l", "b1", to=grouped(terms=ONLY_NEW)), LEASES)
+    assert await words(store, again.alert_id) == {"a": "told"}
