@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple, TypeAlias
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import TypeAlias
 
 from gateway.domain.alert import Alert
 from gateway.domain.delivery import NewDelivery
@@ -13,6 +14,9 @@ from gateway.domain.telling import Circumstances, Decision, State, Told, decide
 
 Incident: TypeAlias = tuple[str, str]
 """A route and an incident's key."""
+
+_Place: TypeAlias = tuple[str, str]
+"""A source and an environment."""
 
 
 class Ledger:
@@ -47,16 +51,30 @@ class Ledger:
         if terms is None or not delivery.is_decided:
             return None
         incident = (delivery.route, alert.key)
-        inhibitor = terms.inhibitor
-        muting = inhibitor.decide(alert, self._findings.beside(alert)) if inhibitor else None
-        inhibited = muting.reason if muting and muting.inhibited else ""
-        circumstances = Circumstances(at_us, moved, lambda: inhibited)
+        circumstances = Circumstances(at_us, moved, partial(self._inhibited, alert, delivery))
         decision, after = decide(delivery.route, terms, self._told.get(incident), state, circumstances)
         if after is not None:
             if incident not in self._told and after.asked_us is None:
                 self._passed[incident] = after.state
             self._told[incident] = after
         return decision
+
+    def _inhibited(self, alert: Alert, delivery: NewDelivery) -> str:
+        """By findings of which this receiver is told."""
+        inhibitor = delivery.terms.inhibitor if delivery.terms else None
+        if not inhibitor or not inhibitor.dominated_by(alert.rule):
+            return ""
+        beside = self._findings.beside(alert, lambda rule: inhibitor.mutes(rule, alert.rule))
+        found: dict[str, set[str]] = defaultdict(set)
+        for rule, key, infos in beside:
+            found[rule] |= infos & self._open_to(delivery.route, key)
+        muting = inhibitor.decide(alert, found)
+        return muting.reason if muting.inhibited else ""
+
+    def _open_to(self, route: str, key: str) -> frozenset[str]:
+        """What is open of an incident as far as this receiver is told."""
+        told = self._told.get((route, key))
+        return open_in(told.state) if told and told.asked_us is not None else frozenset()
 
     def expected(self, incident: Incident) -> Told | None:
         """What this receiver knows when everything that waits for it is told."""
@@ -78,42 +96,36 @@ class Ledger:
             self._told[incident] = told._replace(state=passed, asked_us=None)
 
 
-class _Finding(NamedTuple):
-    place: tuple[str, str]
-    rule: str
-    infos: tuple[str, ...]
-
-
-_Rules: TypeAlias = dict[str, Counter[str]]
-
-
 class Findings:
     """Which resources are open with which rule, in each environment of each source."""
 
     def __init__(self) -> None:
-        self._by_key: dict[str, _Finding] = {}
-        self._open: dict[tuple[str, str], _Rules] = defaultdict(dict)
+        self._places: dict[str, tuple[_Place, str]] = {}
+        self._open: dict[_Place, dict[str, dict[str, frozenset[str]]]] = defaultdict(dict)
 
     def enter(self, alert: Alert, state: State) -> None:
         """The newest state of an incident takes the place of the one before."""
-        infos = tuple(info for info, listed in state.snapshot.resources if listed == OPEN)
-        self._leave(self._by_key.pop(alert.key, None))
-        if infos:
-            found = self._by_key[alert.key] = _Finding((alert.source, alert.environment), alert.rule, infos)
-            self._open[found.place].setdefault(found.rule, Counter()).update(infos)
+        self._leave(alert.key)
+        if infos := open_in(state):
+            place = (alert.source, alert.environment)
+            self._places[alert.key] = place, alert.rule
+            self._open[place].setdefault(alert.rule, {})[alert.key] = infos
 
-    def beside(self, alert: Alert) -> Mapping[str, Collection[str]]:
-        """Rule -> open resources, in the alert's own environment and source."""
-        return self._open.get((alert.source, alert.environment), {})
+    def beside(self, alert: Alert, wanted: Callable[[str], bool]) -> Iterator[tuple[str, str, frozenset[str]]]:
+        """(rule, incident, open resources) of the wanted rules, in the alert's own environment and source."""
+        for rule, found in self._open.get((alert.source, alert.environment), {}).items():
+            if wanted(rule):
+                yield from ((rule, key, infos) for key, infos in found.items())
 
-    def _leave(self, found: _Finding | None) -> None:
-        if found is None:
+    def _leave(self, key: str) -> None:
+        if key not in self._places:
             return
-        rules = self._open[found.place]
-        left = rules[found.rule]
-        left.subtract(found.infos)
-        for info in found.infos:
-            if left[info] <= 0:
-                del left[info]
-        if not left:
-            del rules[found.rule]
+        place, rule = self._places.pop(key)
+        rules = self._open[place]
+        del rules[rule][key]
+        if not rules[rule]:
+            del rules[rule]
+
+
+def open_in(state: State) -> frozenset[str]:
+    return frozenset(info for info, listed in state.snapshot.resources if listed == OPEN)

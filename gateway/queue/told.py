@@ -79,6 +79,7 @@ class Log:
             for route, key, *entry in book.db.execute(for_rows(RECALL, len(part), 2), flat):
                 self._entries[route, key] = Entry(*entry)
         self._expected: list[tuple[Value, ...]] = []
+        self._now: dict[Incident, Told] = {}
 
     def entry(self, incident: Incident) -> Entry:
         return self._entries.get(incident, NOBODY)
@@ -92,9 +93,10 @@ class Log:
             return None
         incident = (delivery.route, alert.key)
         before = self._told(incident, now)
-        when = Circumstances(now_us, moved, partial(inhibited, self._book, alert, terms))
+        when = Circumstances(now_us, moved, partial(inhibited, self._book, alert, delivery, self._now))
         decision, after = decide(delivery.route, terms, before, now, when)
         if after is not None and after != before:
+            self._now[incident] = after
             state, flaps = encode(after.state.snapshot), ",".join(map(str, after.flaps))
             self._expected.append((*incident, after.state.digest, state, after.asked_us, flaps))
         return decision

@@ -153,6 +153,14 @@ def test_a_wider_finding_that_is_open_mutes_a_narrower_one_until_it_is_gone() ->
     assert (found.told, found.left_out) == (4, {"inhibited": 1})
 
 
+def test_a_wider_finding_that_a_route_does_not_take_mutes_nothing_there() -> None:
+    narrow_only = replace(
+        told_changes(inhibitor=Inhibitor.parse("AR-1045>AR-651")), filter=parse_filter({"RULES": ["AR-651"]})
+    )
+    found = soc(narrow_only, recorded(an_event("wide", ruleNumber="AR-1045"), an_event("narrow", ruleNumber="AR-651")))
+    assert (found.told, found.left_out) == (1, {})
+
+
 def test_hours_are_those_of_the_alert_not_those_of_now() -> None:
     hours = Schedule(active=parse_windows("23:00-24:00 UTC"))  # the first alert comes at 22:13
     held = replace(told_changes(), schedule=hours)

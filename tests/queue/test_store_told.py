@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from gateway.domain.change import Reason
 from gateway.domain.delivery import Claim, NewDelivery, State
 from gateway.domain.flap import FlapRule
-from gateway.domain.inhibit import Inhibitor
 from gateway.domain.notify import CHANGES
 from gateway.domain.query import Selection
 from gateway.domain.snapshot import Snapshot, digest_of, encode
@@ -284,32 +281,6 @@ async def test_a_late_delivery_of_a_forgotten_incident_leaves_no_trace(store: St
     await store.purge(clock.us, limit=10)
     await deliver(store, claim, snapshot("b1"))
     assert (await sent(store, "b1")).before is None
-
-
-WIDER = Terms(notify=CHANGES, inhibitor=Inhibitor.parse("AR-1045>AR-651"))
-
-
-async def test_a_wider_finding_on_the_same_resource_mutes_a_narrower_one(store: Store) -> None:
-    await store.put(a_state("wide", "host", rule="AR-1045", to=told(terms=WIDER)), LEASES)
-    stored = await store.put(a_state("narrow", "host", rule="AR-651", to=told(terms=WIDER)), LEASES)
-    assert (stored.claims, await words(store, stored.alert_id)) == ((), {"a": "inhibited"})
-    elsewhere = await store.put(a_state("other", "host-2", rule="AR-651", to=told(terms=WIDER)), LEASES)
-    assert len(elsewhere.claims) == 1
-
-
-async def test_a_wider_finding_of_the_same_commit_counts(store: Store) -> None:
-    alerts = [a_state(f"k-{rule}", "host", rule=rule, to=told(terms=WIDER)) for rule in ("AR-1045", "AR-651")]
-    wide, narrow = await asyncio.gather(*(store.put(alert, LEASES) for alert in alerts))
-    assert await words(store, wide.alert_id) == {"a": "told"}
-    assert await words(store, narrow.alert_id) == {"a": "inhibited"}
-
-
-async def test_a_narrower_finding_is_told_when_the_wider_one_is_over(store: Store) -> None:
-    await store.put(a_state("wide", "host", rule="AR-1045", to=told(terms=WIDER)), LEASES)
-    await store.put(a_state("narrow", "host", rule="AR-651", to=told(terms=WIDER)), LEASES)
-    await store.put(a_state("wide", "-host", rule="AR-1045", to=told(terms=WIDER)), LEASES)
-    stored = await store.put(a_state("narrow", "host", rule="AR-651", to=told(terms=WIDER)), LEASES)
-    assert [claim.before for claim in stored.claims] == [None]
 
 
 FLAPPING = Terms(notify=CHANGES, flap=FlapRule(most=2, window_us=HOUR_US))
