@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 
 from gateway.domain.delivery import AttemptRecord
-from gateway.queue.book import Book, Value, for_rows, pieces
+from gateway.queue.book import Book, Rows
 
-_INSERT = "INSERT INTO attempt (delivery, n, detail) VALUES {marks}"
+_INSERT = Rows("INSERT INTO attempt (delivery, n, detail) {rows}", "iit")
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 _MOST_ATTEMPTS = 100  # kept of one delivery: probing a receiver that is gone for months must not fill the disk
 _FORGET = "DELETE FROM attempt WHERE delivery = ? AND n <= ?"
@@ -16,9 +16,7 @@ _FORGET = "DELETE FROM attempt WHERE delivery = ? AND n <= ?"
 
 def write_attempts(book: Book, attempts: Sequence[tuple[int, int, AttemptRecord]]) -> None:
     """Each as (delivery, number, record)."""
-    for part in pieces(attempts):
-        values: list[Value] = [value for row, n, record in part for value in (row, n, _detail(record))]
-        book.db.execute(for_rows(_INSERT, len(part), 3), values)
+    book.many(_INSERT, [(row, n, _detail(record)) for row, n, record in attempts])
     for row, n, _ in attempts:
         if n > _MOST_ATTEMPTS:
             book.db.execute(_FORGET, (row, n - _MOST_ATTEMPTS))

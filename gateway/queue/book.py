@@ -1,13 +1,16 @@
-"""What every statement of the SQLite store is given: a connection, the time, and the names of rows."""
+"""What every statement of the store is given: a connection, the time, and the names of rows.
+
+A statement is written once, in what SQLite and PostgreSQL both understand. What they say differently is asked of the
+book: many rows at once, numbers for new rows, and locks, which only the engine with several writers has.
+"""
 
 from __future__ import annotations
 
 import re
-import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeAlias, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from gateway.ports import Clock
 
@@ -16,18 +19,73 @@ T = TypeVar("T")
 
 _ROW = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _MOST_ROWS = 32
+_LAST_NUMBER = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0)"
+
+
+class Rows(NamedTuple):
+    """A statement over many rows: `{rows}` in place of `VALUES …`, or `{marks}` inside `IN (…)`. `types`: of the
+    columns of a row, i(nteger), f(loat), t(ext), b(ytes).
+    """
+
+    text: str
+    types: str
+
+
+class Cursor(Protocol):
+    """What a statement found or did, as sqlite3 has it."""
+
+    @property
+    def rowcount(self) -> int: ...
+
+    def fetchone(self) -> Any: ...  # noqa: ANN401 - a row is what its statement says
+
+    def fetchall(self) -> list[Any]: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def close(self) -> None: ...
+
+
+class Database(Protocol):
+    """A connection, as sqlite3 has it. `?` and `?1` stand for values."""
+
+    def execute(self, statement: str, values: Sequence[Value] = ..., /) -> Cursor: ...
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[Value]], /) -> Cursor: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """`store` is the random name of this file, the first part of every id."""
+    """`store` is the random name of this store, the first part of every id."""
 
-    db: sqlite3.Connection
+    db: Database
     clock: Clock
     store: str
 
+    for_update: ClassVar[str] = ""
+    """What a SELECT ends with whose rows are changed next: nobody else may hand them out meanwhile."""
+    skip_locked: ClassVar[str] = ""
+    """The same, where rows that somebody else holds are better left to them."""
+
     def now_us(self) -> int:
         return self.clock.now_us()
+
+    def many(self, statement: Rows, rows: Sequence[Sequence[Value]], ending: str = "") -> list[Any]:
+        """Run it for all rows; what it returned. `ending`: one of the locks above."""
+        found: list[Any] = []
+        for part in pieces(rows):
+            values = [value for row in part for value in row]
+            found += self.db.execute(for_rows(statement, len(part)) + ending, values).fetchall()
+        return found
+
+    def rounds(self, calls: Sequence[T]) -> Iterable[Sequence[T]]:
+        """Calls in as many as one run of the statements should be for."""
+        return pieces(calls)
+
+    def numbers(self, table: str, count: int) -> Sequence[int]:
+        """So many numbers for new rows of a table that numbers its rows, growing."""
+        (last,) = self.db.execute(_LAST_NUMBER, (table,)).fetchone()
+        return range(last + 1, last + 1 + count)
 
     def alert_name(self, row: int) -> str:
         return f"{self.store}-{row}"
@@ -59,10 +117,9 @@ def pieces(rows: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 @cache
-def for_rows(statement: str, rows: int, columns: int = 0) -> str:
-    """The statement with `{marks}` replaced: `(?,?),(?,?)` for VALUES, or with no columns `?,?` for IN."""
-    one = "(" + ",".join("?" * columns) + ")" if columns else "?"
-    return statement.format(marks=",".join([one] * rows))
+def for_rows(statement: Rows, rows: int) -> str:
+    one = "(" + ",".join("?" * len(statement.types)) + ")"
+    return statement.text.format(marks=",".join("?" * rows), rows="VALUES " + ",".join([one] * rows))
 
 
 def storable(text: str) -> str:

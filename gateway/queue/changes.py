@@ -10,7 +10,7 @@ from gateway.queue.stand_ins import CANCELLED, settle
 from gateway.queue.told import undelivered
 
 _FIND = """
-SELECT id, key, state, head, iif(remembers, route, '') FROM delivery WHERE alert = ? AND route = ?
+SELECT id, key, state, head, CASE WHEN remembers = 1 THEN route ELSE '' END FROM delivery WHERE alert = ? AND route = ?
 """
 _REPLAY = """
 UPDATE delivery SET state = 0, head = ?, fresh = 0, due_us = ?, attempts = 0, first_us = 0, finished_us = NULL,
@@ -60,5 +60,7 @@ def cancel_one(book: Book, at: Place | None) -> bool:
 
 
 def _find(book: Book, at: Place | None) -> tuple[int, str, int, int, str] | None:
-    found: tuple[int, str, int, int, str] | None = book.db.execute(_FIND, at).fetchone() if at else None
+    found: tuple[int, str, int, int, str] | None = (
+        book.db.execute(_FIND + book.for_update, at).fetchone() if at else None
+    )
     return found

@@ -31,12 +31,12 @@ class Where:
 
 
 def same_text(column: str, wanted: str) -> Where:
-    """Equal without case. SQLite itself folds ASCII only; anything else goes through our own function."""
+    """Equal without case. `lower` folds ASCII only, on columns whose order is that of bytes; `folded` is our own."""
     if not wanted:
         return Where("")
     if wanted.isascii():
-        return Where(f" AND {column} = ? COLLATE NOCASE", (wanted,))
-    return Where(f" AND casefold({column}) = ?", (storable(wanted).casefold(),))
+        return Where(f" AND lower({column}) = lower(?)", (wanted,))
+    return Where(f" AND folded({column}) = folded(?)", (storable(wanted),))
 
 
 def exactly(column: str, wanted: str) -> Where:
@@ -113,9 +113,9 @@ def _states_and_routes(selection: Selection, stopped: frozenset[str]) -> Where:
 
 
 def _state(state: State, stopped: tuple[str, ...]) -> Where:
-    if state is State.PENDING:
+    if state is State.PENDING and stopped:
         return Where(f"(d.state = 0 AND d.route NOT IN ({_marks(stopped)}))", stopped)
-    if state is State.PARKED:
+    if state is State.PARKED and stopped:
         return Where(f"(d.state = 2 OR d.state = 0 AND d.route IN ({_marks(stopped)}))", stopped)
     return Where("d.state = ?", (CODES[state],))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.domain.delivery import FINISHED, AttemptRecord, Claim, Claims, Recorded, Result, State
 from gateway.queue.attempts import write_attempts
-from gateway.queue.book import Book, Value, for_rows, pieces, storable
+from gateway.queue.book import Book, Rows, Value, storable
 from gateway.queue.clusters import flush, members
 from gateway.queue.order import Incident, promote, rejoin
 from gateway.queue.schema import CODES
@@ -33,28 +33,31 @@ _SETTLED = frozenset({State.DELIVERED, State.SUPERSEDED})
 _GIVEN_UP = frozenset({State.DEAD, State.PARKED})
 TAKE = """
 UPDATE delivery SET state = 1, token = token + 1, attempts = attempts + 1, claimed_us = ?1, lease_until_us = ?2,
-                    first_us = iif(first_us, first_us, ?1) WHERE id = ?3
+                    first_us = CASE WHEN first_us = 0 THEN ?1 ELSE first_us END WHERE id = ?3
 """
 TAKEN = """
 SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, a.received_us, d.due_us, d.claimed_us, d.first_us,
        d.attempts, d.shrink, d.progress, d.fresh, d.remembers, d.cluster,
-       iif(d.stands_in_for = '', a.before, NULL), iif(t.told_us IS NULL, NULL, t.known), t.reference
+       CASE WHEN d.stands_in_for = '' THEN a.before END, CASE WHEN t.told_us IS NOT NULL THEN t.known END, t.reference
 FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert = d.alert
-    LEFT JOIN told AS t ON d.remembers AND t.route = d.route AND t.key = d.key
+    LEFT JOIN told AS t ON d.remembers = 1 AND t.route = d.route AND t.key = d.key
 WHERE d.id = ?
 """
-RECORD = """
-WITH result (row, token, state, head, due_us, uncharged, shrink, progress, reason, finished_us) AS (VALUES {marks})
+RECORD = Rows(
+    """
+WITH result (number, token, state, head, due_us, uncharged, shrink, progress, reason, finished_us) AS ({rows})
 UPDATE delivery SET state = result.state, head = result.head, fresh = 0, due_us = result.due_us,
     attempts = attempts - result.uncharged, shrink = result.shrink, progress = result.progress,
     reason = result.reason, finished_us = result.finished_us
-FROM result WHERE delivery.id = result.row AND delivery.token = result.token AND delivery.state = 1
+FROM result WHERE delivery.id = result.number AND delivery.token = result.token AND delivery.state = 1
 RETURNING id, route, key, alert
-"""
+""",
+    "iiiiiiitti",
+)
 APART = "UPDATE delivery SET cluster = '' WHERE id = ?"
 _RELEASE = """
 UPDATE delivery SET state = 0, due_us = ?, attempts = attempts - 1,
-                    first_us = iif(first_us = claimed_us, 0, first_us)
+                    first_us = CASE WHEN first_us = claimed_us THEN 0 ELSE first_us END
 WHERE id = ? AND token = ? AND state = 1 RETURNING key
 """
 SENDING = "SELECT id, token, route, key, due_us, claimed_us FROM delivery WHERE state = 1"
@@ -180,7 +183,7 @@ def _taken(book: Book, row: int) -> tuple[Claim, str]:
 def record(book: Book, results: Sequence[Result]) -> list[Recorded]:
     recorded: list[Recorded] = []
     for apart in _apart(results):
-        for part in pieces(apart):
+        for part in book.rounds(apart):
             recorded += _record_round(book, part)
     if not any(result.members for result in results):
         return recorded
@@ -214,9 +217,8 @@ def _apart(results: Sequence[Result]) -> Iterator[Sequence[Result]]:
 
 def _record_round(book: Book, results: Sequence[Result]) -> list[Recorded]:
     now = book.now_us()
-    values = [value for result in results for value in _next_state(result, now)]
-    statement = for_rows(RECORD, len(results), 10)
-    found = {row: ((route, key), alert) for row, route, key, alert in book.db.execute(statement, values)}
+    changed = book.many(RECORD, [_next_state(result, now) for result in results])
+    found = {row: ((route, key), alert) for row, route, key, alert in changed}
     applied = {row: incident for row, (incident, _) in found.items()}
     kept = [result for result in results if result.row in applied]
     write_attempts(book, [(result.row, result.token, result.record) for result in kept])

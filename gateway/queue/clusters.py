@@ -28,14 +28,14 @@ SELECT id FROM delivery WHERE route = ?1 AND cluster = ?2 AND state = 0 AND clus
     AND (due_us <= ?4 OR first_us = 0 AND hold = '') ORDER BY id LIMIT ?5
 """
 MEMBERS = """
-SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, iif(t.told_us IS NULL, NULL, t.known)
+SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, CASE WHEN t.told_us IS NOT NULL THEN t.known END
 FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert = d.alert
     LEFT JOIN told AS t ON t.route = d.route AND t.key = d.key
 WHERE d.id = ?
 """
 # A later state of an incident that this message tells of: the group's next message is for it.
 LATER = """
-UPDATE delivery SET due_us = max(due_us, ?3), fresh = 0 WHERE route = ?1 AND cluster = ?2 AND state = 0
+UPDATE delivery SET due_us = CASE WHEN due_us < ?3 THEN ?3 ELSE due_us END, fresh = 0 WHERE route = ?1 AND cluster = ?2 AND state = 0
     AND cluster <> '' AND head = 0 AND first_us = 0 AND hold = ''
 """
 FORGET = "DELETE FROM cluster WHERE flushed_us < ?"
@@ -71,7 +71,7 @@ def flush(book: Book, group: tuple[str, str], since_us: int, now_us: int, interv
     """The rows that go out with one that was first tried at `since_us`, 0 when it never was. `interval_us`: how long
     what comes after them waits.
     """
-    rows = [row for (row,) in book.db.execute(OTHERS, (*group, since_us, now_us, MOST_MEMBERS))]
+    rows = [row for (row,) in book.db.execute(OTHERS + book.skip_locked, (*group, since_us, now_us, MOST_MEMBERS))]
     book.db.execute(_FLUSHED, (*group, now_us))
     book.db.execute(LATER, (*group, now_us + interval_us))
     return rows

@@ -10,7 +10,7 @@ from gateway.domain.change import Reason
 from gateway.domain.delivery import Claim, NewAlert, NewDelivery, State, Stored
 from gateway.domain.snapshot import encode
 from gateway.domain.telling import Decision, Word
-from gateway.queue.book import Book, Value, for_rows, pieces, storable
+from gateway.queue.book import Book, Rows, Value, storable
 from gateway.queue.clusters import Groups
 from gateway.queue.holds import end_held
 from gateway.queue.incidents import SAME
@@ -19,12 +19,14 @@ from gateway.queue.primaries import waits_for, written
 from gateway.queue.schema import CODES
 from gateway.queue.told import Log, undelivered
 
-_LAST_ROW = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'delivery'), 0)"
-_INSERT = """
+_INSERT = Rows(
+    """
 INSERT INTO delivery (id, alert, route, key, state, head, fresh, supersede, due_us, attempts, token, claimed_us,
                       lease_until_us, first_us, created_us, remembers, cluster, hold, stands_in_for, reason)
-VALUES {marks}
-"""
+{rows}
+""",
+    "iittiiiiiiiiiiiitttt",
+)
 _UNDONE = "back to what this receiver was told, before it heard of the change"
 
 
@@ -74,7 +76,8 @@ class Entering:
         self._book, self._now_us = book, book.now_us()
         for alert in alerts:
             _end_held(book, alert)
-        self._next_row: int = book.db.execute(_LAST_ROW).fetchone()[0] + 1
+        numbers = iter(book.numbers("delivery", sum(len(alert.deliveries) for alert in alerts)))
+        self._numbers, self._next_row = numbers, next(numbers, 0)
         self._taken = occupied(book, incidents)
         self._log, self._groups = Log(book, remembered), Groups(book, self._now_us)
         self._rows: list[tuple[Value, ...]] = []
@@ -109,9 +112,7 @@ class Entering:
         )
 
     def write(self) -> None:
-        for part in pieces(self._rows):
-            values = [value for row in part for value in row]
-            self._book.db.execute(for_rows(_INSERT, len(part), len(part[0])), values)
+        self._book.many(_INSERT, self._rows)
         self._log.write()
 
     def _enter(self, entry: Entry, delivery: NewDelivery, place: _Place, entered: _Entered) -> None:
@@ -130,7 +131,7 @@ class Entering:
         entered.took += [] if delivery.stands_in_for else [delivery.route]
         waits = written(waits_for(delivery.stands_in_for, entered.due_us, delivery.due_us - place.due_us))
         self._rows.append(self._row(entry.row, alert.key, delivery, waits, head=head, due_us=due_us, lease_us=lease_us))
-        self._next_row += 1
+        self._next_row = next(self._numbers, 0)
 
     def _end_stand_in(self, alert: NewAlert, delivery: NewDelivery, undone: set[str]) -> None:
         """The change that it was to tell in another's stead is undone."""

@@ -39,7 +39,7 @@ def end_windows(book: Book, asked: Sequence[Sequence[str]]) -> list[None]:
 
 def end_held(book: Book, key: str) -> list[str]:
     """Whatever of an incident is held gives way; the routes."""
-    found = book.db.execute(HELD, (key,)).fetchall()
+    found = book.db.execute(HELD + book.for_update, (key,)).fetchall()
     give_up(book, [(row, head) for row, head, *_ in found], OVER)
     settle(book, [(alert, route) for *_, alert, route in found], OVER)
     return [route for *_, route in found]

@@ -9,21 +9,27 @@ from gateway.domain.change_wording import words
 from gateway.domain.delivery import NewAlert
 from gateway.domain.incident import History, Incident, begin, decode, encode, remember
 from gateway.domain.snapshot import encode as encode_snapshot
-from gateway.queue.book import Book, Value, for_rows, pieces, storable
+from gateway.queue.book import Book, Rows, Value, storable
 
 SAME = b""
 """Stands for a state before that was the same."""
 
-RECALL = """
+RECALL = Rows(
+    """
 SELECT key, source, environment, alert_id, first_us, last_us, changed_us, digest FROM incident WHERE key IN ({marks})
-"""
+""",
+    "t",
+)
 MEMORY = "SELECT memory FROM incident WHERE key = ?"
-_SEEN = "UPDATE incident SET last_us = max(last_us, ?) WHERE key = ?"
-_PUT = """
+_SEEN = "UPDATE incident SET last_us = CASE WHEN last_us < ?1 THEN ?1 ELSE last_us END WHERE key = ?2"
+_PUT = Rows(
+    """
 INSERT INTO incident (key, source, environment, alert_id, rule, first_us, last_us, changed_us, open, digest, memory)
-VALUES {marks} ON CONFLICT (key) DO UPDATE SET rule = excluded.rule, last_us = excluded.last_us,
+{rows} ON CONFLICT (key) DO UPDATE SET rule = excluded.rule, last_us = excluded.last_us,
     changed_us = excluded.changed_us, open = excluded.open, digest = excluded.digest, memory = excluded.memory
-"""
+""",
+    "tttttiiiibb",
+)
 _CHANGED = "INSERT INTO change (key, at_us, alert, reasons, words) VALUES (?, ?, ?, ?, ?)"
 _FORGET_CHANGE = """
 DELETE FROM change WHERE key = ?1 AND id <= (SELECT id FROM change WHERE key = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
@@ -38,10 +44,9 @@ class Memory:
     def __init__(self, book: Book, keys: Sequence[str]) -> None:
         self._book = book
         self._known: dict[str, tuple[Incident, bytes]] = {}
-        for part in pieces(keys):
-            for *values, digest in book.db.execute(for_rows(RECALL, len(part)), part):
-                incident = Incident._make([*values, _HISTORY])
-                self._known[incident.key] = incident, digest
+        for *values, digest in book.many(RECALL, [(key,) for key in keys]):
+            incident = Incident._make([*values, _HISTORY])
+            self._known[incident.key] = incident, digest
         self._put: list[tuple[Value, ...]] = []
         self._seen: list[tuple[Value, ...]] = []
         self._changes: list[tuple[Value, ...]] = []
@@ -89,8 +94,7 @@ class Memory:
 
     def write(self) -> None:
         db = self._book.db
-        for part in pieces(self._put):
-            db.execute(for_rows(_PUT, len(part), len(part[0])), [value for row in part for value in row])
+        self._book.many(_PUT, self._put)
         if self._seen:
             db.executemany(_SEEN, self._seen)
         if self._changes:

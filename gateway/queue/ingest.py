@@ -8,19 +8,21 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.domain.delivery import NewAlert, Stored
-from gateway.queue.book import Book, Value, for_rows, pieces, storable
+from gateway.queue.book import Book, Rows, Value, storable
 from gateway.queue.entering import Entering, Entry
 from gateway.queue.incidents import Memory
 
 _MOST_REASON, _MOST_DECISIONS = 300, 200
 _MOST_TEXT = 1000  # characters of a search column; the body keeps everything
-_LAST_ROW = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'alert'), 0)"
-KNOWN = "SELECT digest, id, held, routes FROM alert WHERE digest IN ({marks})"
-_INSERT_ALERTS = """
+KNOWN = Rows("SELECT digest, id, held, routes FROM alert WHERE digest IN ({marks})", "b")
+_INSERT_ALERTS = Rows(
+    """
 INSERT INTO alert (id, digest, source, received_us, body_size, before, decisions, key, environment, alert_id,
-                   alert_type, severity, score, rule, summary, held, routes, revision) VALUES {marks}
-"""
-_INSERT_BODIES = "INSERT INTO body (alert, bytes) VALUES {marks}"
+                   alert_type, severity, score, rule, summary, held, routes, revision) {rows}
+""",
+    "ibtiibttttttfttttt",
+)
+_INSERT_BODIES = Rows("INSERT INTO body (alert, bytes) {rows}", "ib")
 _REREAD = """
 UPDATE alert SET (before, decisions, key, environment, alert_id, alert_type, severity, score, rule, summary, held,
                   routes, revision)
@@ -39,7 +41,7 @@ class Arrival:
 def put(book: Book, arrivals: Sequence[Arrival]) -> list[Stored]:
     stored: list[Stored] = []
     for apart in _apart(arrivals):
-        for part in pieces(apart):
+        for part in book.rounds(apart):
             stored += _put_round(book, part)
     return stored
 
@@ -62,14 +64,14 @@ def _put_round(book: Book, arrivals: Sequence[Arrival]) -> list[Stored]:
     entries = _remembered(book, [arrival for arrival in arrivals if arrival.alert.digest not in known])
     deliveries = Entering(book, [entry.alert for entry in entries])
     stored = {entry.alert.digest: deliveries.enter(entry) for entry in entries}
-    _write(book, _INSERT_ALERTS, [_row(entry, stored[entry.alert.digest]) for entry in entries])
-    _write(book, _INSERT_BODIES, [(entry.row, entry.alert.body) for entry in entries])
+    book.many(_INSERT_ALERTS, [_row(entry, stored[entry.alert.digest]) for entry in entries])
+    book.many(_INSERT_BODIES, [(entry.row, entry.alert.body) for entry in entries])
     deliveries.write()
     return [known.get(arrival.alert.digest) or stored[arrival.alert.digest] for arrival in arrivals]
 
 
 def _known(book: Book, digests: Sequence[bytes]) -> dict[bytes, Stored]:
-    rows = book.db.execute(for_rows(KNOWN, len(digests)), digests)
+    rows = book.many(KNOWN, [(digest,) for digest in digests])
     return {
         digest: Stored(book.alert_name(row), duplicate=True, held=held is not None, routes=tuple(json.loads(routes)))
         for digest, row, held, routes in rows
@@ -79,19 +81,12 @@ def _known(book: Book, digests: Sequence[bytes]) -> dict[bytes, Stored]:
 def _remembered(book: Book, arrivals: Sequence[Arrival]) -> list[Entry]:
     """All in the memory of incidents before anything is decided: what one brings may decide about another."""
     memory, now_us = Memory(book, [arrival.alert.key for arrival in arrivals if arrival.alert.key]), book.now_us()
-    (last,) = book.db.execute(_LAST_ROW).fetchone()
     entries = [
         Entry(arrival.alert, arrival.lease_us, row, memory.enter(arrival.alert, row, now_us))
-        for row, arrival in enumerate(arrivals, last + 1)
+        for row, arrival in zip(book.numbers("alert", len(arrivals)), arrivals, strict=True)
     ]
     memory.write()
     return entries
-
-
-def _write(book: Book, statement: str, rows: Sequence[tuple[Value, ...]]) -> None:
-    for part in pieces(rows):
-        values = [value for row in part for value in row]
-        book.db.execute(for_rows(statement, len(part), len(part[0])), values)
 
 
 def _row(entry: Entry, stored: Stored) -> tuple[Value, ...]:

@@ -16,9 +16,12 @@ from gateway.queue.changes import cancel_one, replay_one
 from gateway.queue.listing import Place, Walk, walk
 
 _JOB = "SELECT id, kind, selection, total, done, changed, created_us, ended_us, cancelled FROM job"
-_ADD = "INSERT INTO job (kind, selection, stopped, last_alert, total, created_us) VALUES (?, ?, ?, ?, ?, ?)"
+_ADD = (
+    "INSERT INTO job (kind, selection, stopped, last_alert, total, created_us) VALUES (?, ?, ?, ?, ?, ?) RETURNING id"
+)
 _LAST_ALERT = "SELECT coalesce(max(id), 0) FROM alert"
 _WHERE_IT_STANDS = "SELECT selection, stopped, last_alert, at_alert, at_route, ended_us FROM job WHERE id = ?"
+_STANDS = "SELECT at_alert, at_route FROM job WHERE id = ?"
 _ADVANCE = """
 UPDATE job SET done = done + ?, changed = changed + ?, at_alert = ?, at_route = ?, ended_us = ? WHERE id = ?
 """
@@ -41,8 +44,9 @@ def _add_job(book: Book, new: NewJob) -> Job:
     (last_alert,) = book.db.execute(_LAST_ALERT).fetchone()
     selection = json.dumps(asdict(new.selection))
     stopped = json.dumps(sorted(new.stopped))
-    added = book.db.execute(_ADD, (new.kind, selection, stopped, last_alert, new.total, book.now_us()))
-    return known(book, added.lastrowid or 0)
+    values = (new.kind, selection, stopped, last_alert, new.total, book.now_us())
+    (job_id,) = book.db.execute(_ADD, values).fetchone()
+    return known(book, job_id)
 
 
 def job(book: Book, job_id: int) -> Job | None:
@@ -101,7 +105,7 @@ def carry_out(book: Book, chosen: Sequence[Slice]) -> list[tuple[Job, tuple[str,
 
 def _carry_out(book: Book, chosen: Slice) -> tuple[Job, tuple[str, ...]]:
     before = known(book, chosen.job_id)
-    stands = book.db.execute("SELECT at_alert, at_route FROM job WHERE id = ?", (chosen.job_id,)).fetchone()
+    stands = book.db.execute(_STANDS + book.for_update, (chosen.job_id,)).fetchone()
     if before.ended_us is not None or stands != chosen.after:
         return before, ()
     change = replay_one if before.kind == "replay" else cancel_one

@@ -49,7 +49,7 @@ def held_count(book: Book) -> int:
 
 def _limited_count(book: Book, select: str, where: Where, most: int) -> int:
     row: tuple[int] = book.db.execute(
-        f"SELECT count(*) FROM ({select}{where.text} LIMIT ?)",  # noqa: S608 - values are bound
+        f"SELECT count(*) FROM ({select}{where.text} LIMIT ?) AS found",  # noqa: S608 - values are bound
         (*where.values, most),
     ).fetchone()
     return row[0]

@@ -6,9 +6,11 @@ import fcntl
 import os
 import sqlite3
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from gateway.queue.book import Book
 from gateway.queue.failures import StoreBroken, describe
 from gateway.queue.schema import APPLICATION_ID, MIGRATIONS, version_of
 
@@ -35,6 +37,11 @@ _SETTINGS: tuple[Setting, ...] = (
     ("cache_size", str(-_CACHE_KIB), -_CACHE_KIB),
     ("secure_delete", "FAST", 2),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteBook(Book):
+    db: sqlite3.Connection
 
 
 def make_folder(folder: Path) -> None:

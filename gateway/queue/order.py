@@ -10,29 +10,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.domain.delivery import Primary
-from gateway.queue.book import Book, for_rows, pieces
+from gateway.queue.book import Book, Rows
 from gateway.queue.primaries import names_of
 
 NEWER_STATE = "a newer state of this alert took its place"
 
 Incident = tuple[str, str]
 
-OCCUPIED = """
-WITH asked (route, key) AS (VALUES {marks})
+OCCUPIED = Rows(
+    """
+WITH asked (route, key) AS ({rows})
 SELECT route, key FROM asked WHERE EXISTS (
     SELECT 1 FROM delivery AS d WHERE d.route = asked.route AND d.key = asked.key AND d.state < 2)
-"""
-PROMOTE = """
+""",
+    "tt",
+)
+PROMOTE = Rows(
+    """
 UPDATE delivery SET head = 1 WHERE id IN (
     SELECT (SELECT w.id FROM delivery AS w
             WHERE w.route = gone.route AND w.key = gone.key AND w.state < 2 AND w.head = 0 ORDER BY w.id LIMIT 1)
     FROM delivery AS gone WHERE gone.id IN ({marks}) AND gone.key <> '')
 RETURNING route, key
-"""
+""",
+    "i",
+)
 SUPERSEDE = """
 UPDATE delivery SET state = 5, head = 0, finished_us = ?, reason = ?
 WHERE route = ? AND key = ? AND state < 2 AND state = 0 AND id < ?
-RETURNING iif(cluster <> '' AND hold = '' AND first_us = 0, due_us, NULL)
+RETURNING CASE WHEN cluster <> '' AND hold = '' AND first_us = 0 THEN due_us END
 """
 WAITING = "SELECT id, supersede FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 0"
 HEAD = "SELECT id, state FROM delivery WHERE route = ? AND key = ? AND state < 2 AND head = 1"
@@ -50,19 +56,12 @@ _NO_ROW = 2**63 - 1
 
 def occupied(book: Book, incidents: Sequence[Incident]) -> set[Incident]:
     """Those of the incidents that have something pending or sending."""
-    found: set[Incident] = set()
-    for part in pieces(incidents):
-        flat = [text for incident in part for text in incident]
-        found.update(book.db.execute(for_rows(OCCUPIED, len(part), 2), flat))
-    return found
+    return set(book.many(OCCUPIED, incidents))
 
 
 def promote(book: Book, gone: Sequence[int]) -> set[Incident]:
     """Heads that finished or were parked, by row, make room for the next oldest; the incidents that have a new head."""
-    promoted: set[Incident] = set()
-    for part in pieces(gone):
-        promoted.update(book.db.execute(for_rows(PROMOTE, len(part)), part).fetchall())
-    return promoted
+    return set(book.many(PROMOTE, [(row,) for row in gone]))
 
 
 def supersede(book: Book, incident: Incident, *, younger: int = _NO_ROW) -> int | None:
@@ -77,7 +76,7 @@ def relieve(book: Book, incident: Incident, stands_in_for: Sequence[Primary]) ->
     """A newer state takes the place of what only waits for a time: of all such, or as another stand-in for that route
     of its like. When the first of these would have been due, None when there was none.
     """
-    found = book.db.execute(UNTRIED, incident).fetchall()
+    found = book.db.execute(UNTRIED + book.for_update, incident).fetchall()
     like = {primary.route for primary in stands_in_for}
     gone = [row for row in found if not like or not like.isdisjoint(names_of(row[2]))]
     give_up(book, [(row, head) for row, head, *_ in gone], NEWER_STATE)
@@ -92,7 +91,7 @@ def was_tried(book: Book, incident: Incident) -> bool:
 def end_parked(book: Book, incident: Incident) -> None:
     """What was parked before it was ever tried gives way to what is parked now: one is enough to look at."""
     if incident[1]:
-        give_up(book, book.db.execute(PARKED, incident).fetchall(), NEWER_STATE)
+        give_up(book, book.db.execute(PARKED + book.for_update, incident).fetchall(), NEWER_STATE)
 
 
 def give_up(book: Book, rows: Sequence[tuple[int, int]], reason: str) -> None:
@@ -128,7 +127,7 @@ def _be_head(book: Book, row: int) -> bool:
 
 def place(book: Book, row: int, incident: Incident) -> bool:
     """Whether a delivery that is to be pending again becomes the head; a younger head that only waits steps back."""
-    head: tuple[int, int] | None = book.db.execute(HEAD, incident).fetchone() if incident[1] else None
+    head: tuple[int, int] | None = book.db.execute(HEAD + book.for_update, incident).fetchone() if incident[1] else None
     if head is None:
         return True
     if head[1] or head[0] < row:

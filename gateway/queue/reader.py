@@ -12,6 +12,7 @@ from typing import TypeVar
 from gateway.ports import Clock, StoreUnavailable
 from gateway.queue.book import Book
 from gateway.queue.failures import Failure, describe, failure_of
+from gateway.queue.opening import SqliteBook
 
 R = TypeVar("R")
 
@@ -24,7 +25,7 @@ class Reader:
         self._uri = database.absolute().as_uri() + "?mode=ro"
         self._clock, self._store, self._on_fatal = clock, store, on_fatal
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
-        self._book: Book | None = None
+        self._book: SqliteBook | None = None
         self._closed = False
 
     async def read(self, query: Callable[[Book], R]) -> R:
@@ -40,7 +41,7 @@ class Reader:
             raise StoreUnavailable(f"the database could not be read ({describe(error)})") from None
 
     def _run(self, query: Callable[[Book], R]) -> R:
-        book = self._book = self._book or Book(self._connect(), self._clock, self._store)
+        book = self._book = self._book or SqliteBook(self._connect(), self._clock, self._store)
         book.db.execute("BEGIN")
         try:
             return query(book)
@@ -55,7 +56,7 @@ class Reader:
         db.execute("PRAGMA query_only = ON")
         db.execute("PRAGMA temp_store = MEMORY")
         db.execute(f"PRAGMA cache_size = {-_CACHE_KIB}")
-        db.create_function("casefold", 1, str.casefold, deterministic=True)
+        db.create_function("folded", 1, str.casefold, deterministic=True)
         return db
 
     async def close(self) -> None:

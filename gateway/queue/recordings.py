@@ -11,7 +11,7 @@ from gateway.domain.query import AlertSelection
 from gateway.domain.recording import MOST_BYTES_ON_A_PAGE, Recording, RecordingPage
 from gateway.domain.snapshot import decode
 from gateway.ports import UnknownCursor
-from gateway.queue.book import Book, for_rows, pieces
+from gateway.queue.book import Book, Rows
 from gateway.queue.choosing import Where, alert_span, exactly, received, same_text
 
 READ = """
@@ -19,9 +19,12 @@ SELECT a.id, a.source, a.received_us, b.bytes, a.before, a.decisions
 FROM alert AS a CROSS JOIN body AS b ON b.alert = a.id
 """
 # A stand-in that never went out told nobody anything.
-ROUTES = """
+ROUTES = Rows(
+    """
 SELECT alert, route FROM delivery WHERE alert IN ({marks}) AND (stands_in_for = '' OR state = 3) ORDER BY alert, route
-"""
+""",
+    "i",
+)
 
 
 def recordings(book: Book, selection: AlertSelection, limit: int, after: str) -> RecordingPage:
@@ -55,9 +58,8 @@ def _which(book: Book, selection: AlertSelection, after: str) -> Where:
 
 def _routes(book: Book, alerts: Sequence[int]) -> Mapping[int, Sequence[str]]:
     found: dict[int, list[str]] = defaultdict(list)
-    for part in pieces(alerts):
-        for alert, route in book.db.execute(for_rows(ROUTES, len(part)), part):
-            found[alert].append(route)
+    for alert, route in book.many(ROUTES, [(alert,) for alert in alerts]):
+        found[alert].append(route)
     return found
 
 

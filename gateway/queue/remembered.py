@@ -30,8 +30,8 @@ INCIDENT = f"SELECT {_COLUMNS}, memory FROM incident WHERE key = ?"  # noqa: S60
 ORDER = "ORDER BY last_us DESC, key DESC"
 CHANGES = "SELECT at_us, alert, reasons, words FROM change WHERE key = ? ORDER BY id DESC"
 TOLD = """
-SELECT route, told_us, told_alert, reference, asked_us, iif(told_us IS NULL, NULL, known) FROM told WHERE key = ?
-ORDER BY route
+SELECT route, told_us, told_alert, reference, asked_us, CASE WHEN told_us IS NOT NULL THEN known END
+FROM told WHERE key = ? ORDER BY route
 """
 
 Place = tuple[int, str]

@@ -8,7 +8,15 @@ from dataclasses import astuple
 from gateway.domain.delivery import RouteState, RouteStatus
 from gateway.queue.book import Book, storable
 
-_PUT = "INSERT OR REPLACE INTO route_state VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = (
+    "status, cause, reason, since_us, failures, failing_since_us, hold_until_us, probe_at_us, probe_wait_s,"
+    " recovered_us"
+)
+_PUT = f"""
+INSERT INTO route_state (route, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (route) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", "))}
+"""  # noqa: S608 - names
+_PING = "INSERT INTO meta (name, value) VALUES ('ping', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 _FIRST_FRESH = (
     "SELECT due_us FROM delivery WHERE route = ? AND state = 0 AND head = 1 AND fresh = 1 ORDER BY id LIMIT 1"
 )
@@ -32,10 +40,7 @@ def put_route_state(book: Book, states: Sequence[RouteState]) -> list[None]:
 
 
 def route_states(book: Book) -> dict[str, RouteState]:
-    rows = book.db.execute(
-        "SELECT route, status, cause, reason, since_us, failures, failing_since_us, hold_until_us, probe_at_us,"
-        " probe_wait_s, recovered_us FROM route_state"
-    )
+    rows = book.db.execute(f"SELECT route, {_COLUMNS} FROM route_state")  # noqa: S608 - names
     return {route: RouteState(route, RouteStatus(status), *rest) for route, status, *rest in rows}
 
 
@@ -78,5 +83,5 @@ def routes_in_state(book: Book, state: int) -> list[str]:
 
 
 def ping(book: Book, asked: Sequence[None]) -> list[None]:
-    book.db.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('ping', ?)", (book.now_us(),))
+    book.db.execute(_PING, (str(book.now_us()),))
     return [None] * len(asked)

@@ -9,7 +9,10 @@ from gateway.domain.silence import Silence, from_json, to_json
 from gateway.queue.book import Book
 from gateway.queue.holds import release
 
-_PUT = "INSERT OR REPLACE INTO silence (id, value, expires_us) VALUES (?, ?, ?)"
+_PUT = """
+INSERT INTO silence (id, value, expires_us) VALUES (?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET value = excluded.value, expires_us = excluded.expires_us
+"""
 _ALL = "SELECT value FROM silence WHERE expires_us > ? ORDER BY expires_us, id LIMIT 1000"
 _END = "DELETE FROM silence WHERE id = ?"
 _EXPIRED = "DELETE FROM silence WHERE expires_us <= ?"

@@ -40,7 +40,7 @@ from gateway.queue import (
     routes,
     silences,
 )
-from gateway.queue.book import Book
+from gateway.queue.opening import SqliteBook
 from gateway.queue.reader import Reader
 from gateway.queue.room import Room
 from gateway.queue.schema import migrate
@@ -71,7 +71,7 @@ async def open_sqlite(
 class _OpenFile:
     path: Path
     lock: int
-    book: Book
+    book: SqliteBook
 
 
 def _open(path: Path, clock: Clock) -> _OpenFile:
@@ -84,13 +84,13 @@ def _open(path: Path, clock: Clock) -> _OpenFile:
         raise
 
 
-def _open_book(path: Path, clock: Clock) -> Book:
+def _open_book(path: Path, clock: Clock) -> SqliteBook:
     db = opening.connect(path)
     try:
         migrate(db)
         opening.sync_folder(path.parent)
         (store,) = db.execute("SELECT value FROM meta WHERE name = 'store'").fetchone()
-        book = Book(db, clock, store)
+        book = SqliteBook(db, clock, store)
         db.execute("BEGIN IMMEDIATE")
         claims.recover(book)
         db.execute("COMMIT")

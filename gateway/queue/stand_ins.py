@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.queue.book import Book, for_rows, pieces
+from gateway.queue.book import Book, Rows
 from gateway.queue.order import give_up
 from gateway.queue.primaries import Wait, waits_of, written
 
-STANDING_IN = "SELECT alert FROM delivery WHERE alert IN ({marks}) AND state = 0 AND stands_in_for <> ''"
+STANDING_IN = Rows("SELECT alert FROM delivery WHERE alert IN ({marks}) AND state = 0 AND stands_in_for <> ''", "i")
 RESERVES = """
-SELECT id, route, state, head, iif(first_us, NULL, due_us), stands_in_for FROM delivery
+SELECT id, route, state, head, CASE WHEN first_us = 0 THEN due_us END, stands_in_for FROM delivery
 WHERE alert = ? AND stands_in_for <> ''
 """
 _WAIT = "UPDATE delivery SET stands_in_for = ?, due_us = coalesce(?, due_us) WHERE id = ?"
@@ -84,14 +84,13 @@ def _in_reserve(book: Book, deliveries: _Deliveries) -> Iterator[tuple[int, set[
     routes: dict[int, set[str]] = {}
     for alert, route in deliveries:
         routes.setdefault(alert, set()).add(route)
-    for part in pieces(list(routes)):
-        found = {alert for (alert,) in book.db.execute(for_rows(STANDING_IN, len(part)), part)}
-        yield from [(alert, routes[alert]) for alert in sorted(found)]
+    found = {alert for (alert,) in book.many(STANDING_IN, [(alert,) for alert in routes])}
+    yield from [(alert, routes[alert]) for alert in sorted(found)]
 
 
 def _reserves(book: Book, alert: int) -> list[_Reserve]:
     """As they were made: whoever stands in for a stand-in comes after it."""
-    found = sorted(book.db.execute(RESERVES, (alert,)).fetchall())
+    found = sorted(book.db.execute(RESERVES + book.for_update, (alert,)).fetchall())
     return [
         _Reserve(row, route, state, head, due_us, waits_of(text)) for row, route, state, head, due_us, text in found
     ]

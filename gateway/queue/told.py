@@ -14,30 +14,44 @@ from typing import NamedTuple
 from gateway.domain.delivery import NewAlert, NewDelivery
 from gateway.domain.snapshot import decode, encode
 from gateway.domain.telling import Circumstances, Decision, State, Told, decide
-from gateway.queue.book import Book, Value, for_rows, pieces
+from gateway.queue.book import Book, Rows, Value
 from gateway.queue.inhibitions import inhibited
 from gateway.queue.order import Incident
 
-RECALL = """
-WITH asked (route, key) AS (VALUES {marks})
-SELECT told.route, told.key, digest, asked_us, flaps, iif(told_us IS NULL, NULL, known), reference FROM asked
+RECALL = Rows(
+    """
+WITH asked (route, key) AS ({rows})
+SELECT told.route, told.key, digest, asked_us, flaps, CASE WHEN told_us IS NOT NULL THEN known END, reference
+FROM asked
 JOIN told ON told.route = asked.route AND told.key = asked.key
-"""
+""",
+    "tt",
+)
 STATE = "SELECT state FROM told WHERE route = ? AND key = ?"
-_EXPECT = """
+_EXPECT = Rows(
+    """
+WITH entry (route, key, digest, state, asked_us, flaps) AS ({rows})
 INSERT INTO told (route, key, digest, state, asked_us, flaps, known_digest, known)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, iif(?5 IS NULL, ?3, NULL), iif(?5 IS NULL, ?4, NULL))
+SELECT route, key, digest, state, asked_us, flaps, CASE WHEN asked_us IS NULL THEN digest END,
+       CASE WHEN asked_us IS NULL THEN state END FROM entry WHERE true
 ON CONFLICT (route, key) DO UPDATE SET digest = excluded.digest, state = excluded.state, asked_us = excluded.asked_us,
     flaps = excluded.flaps
-"""
+""",
+    "ttbbit",
+)
 # The row may be gone: the first delivery was dead once, or the whole incident is forgotten, which stays so.
-DELIVERED = """
+DELIVERED = Rows(
+    """
+WITH news (route, key, state, digest, at_us, alert, reference) AS ({rows})
 INSERT INTO told (route, key, digest, state, asked_us, known_digest, known, told_us, told_alert, reference)
-SELECT ?1, ?2, ?4, ?3, ?5, ?4, ?3, ?5, ?6, coalesce(?7, '') WHERE EXISTS (SELECT 1 FROM incident WHERE key = ?2)
+SELECT route, key, digest, state, at_us, digest, state, at_us, alert,
+    coalesce(reference, (SELECT t.reference FROM told AS t WHERE t.route = news.route AND t.key = news.key), '')
+FROM news WHERE EXISTS (SELECT 1 FROM incident WHERE incident.key = news.key)
 ON CONFLICT (route, key) DO UPDATE SET known_digest = excluded.known_digest, known = excluded.known,
-    told_us = excluded.told_us, told_alert = excluded.told_alert,
-    reference = coalesce(?7, told.reference)
-"""
+    told_us = excluded.told_us, told_alert = excluded.told_alert, reference = excluded.reference
+""",
+    "ttbbiit",
+)
 # Another delivery of the incident may still be on its way; then what it will tell counts.
 _TAKE_BACK = """
 UPDATE told SET digest = known_digest, state = known, asked_us = told_us
@@ -74,10 +88,8 @@ class Log:
     def __init__(self, book: Book, incidents: Sequence[Incident]) -> None:
         self._book = book
         self._entries: dict[Incident, Entry] = {}
-        for part in pieces(incidents):
-            flat = [text for incident in part for text in incident]
-            for route, key, *entry in book.db.execute(for_rows(RECALL, len(part), 2), flat):
-                self._entries[route, key] = Entry(*entry)
+        for route, key, *entry in book.many(RECALL, incidents):
+            self._entries[route, key] = Entry(*entry)
         self._expected: list[tuple[Value, ...]] = []
         self._now: dict[Incident, Told] = {}
 
@@ -102,8 +114,7 @@ class Log:
         return decision
 
     def write(self) -> None:
-        if self._expected:
-            self._book.db.executemany(_EXPECT, self._expected)
+        self._book.many(_EXPECT, self._expected)
 
     def _told(self, incident: Incident, now: State) -> Told | None:
         """The state itself is read only where it is another one."""
@@ -122,7 +133,7 @@ def delivered(book: Book, news: Sequence[tuple[Incident, int, tuple[bytes, bytes
     An older alert that is sent again counts too: it is what this receiver heard last, and the next alert that differs
     from it puts that right.
     """
-    book.db.executemany(
+    book.many(
         DELIVERED,
         [(*incident, state, digest, now_us, alert, reference) for incident, alert, (state, digest), reference in news],
     )

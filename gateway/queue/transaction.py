@@ -13,6 +13,7 @@ from typing import TypeAlias
 from gateway.ports import StoreUnavailable
 from gateway.queue.book import Book
 from gateway.queue.failures import FULL_REASON, LOCKED_REASON, Failure, describe, failure_of
+from gateway.queue.opening import SqliteBook
 
 Work: TypeAlias = Callable[[Book, Sequence[object]], Sequence[object]]
 
@@ -35,7 +36,7 @@ Outcome: TypeAlias = tuple[Call, object]
 Outcomes: TypeAlias = list[Outcome]
 
 
-def commit(book: Book, urgent: Sequence[Call], ingest: Sequence[Call]) -> tuple[Outcomes, str]:
+def commit(book: SqliteBook, urgent: Sequence[Call], ingest: Sequence[Call]) -> tuple[Outcomes, str]:
     """What each call is answered, and why this process must end ("" when it need not)."""
     calls = [*urgent, *ingest]
     failure, outcomes, error = _attempt(book, calls, _together)
@@ -58,7 +59,7 @@ def refuse(calls: Sequence[Call], reason: str) -> Outcomes:
 
 
 def _attempt(
-    book: Book, calls: Sequence[Call], run: Callable[[Book, Sequence[Call]], Outcomes]
+    book: SqliteBook, calls: Sequence[Call], run: Callable[[Book, Sequence[Call]], Outcomes]
 ) -> tuple[Failure | None, Outcomes, str]:
     try:
         book.db.execute("BEGIN IMMEDIATE")
@@ -69,7 +70,7 @@ def _attempt(
     return None, outcomes, ""
 
 
-def _roll_back(book: Book, failure: Failure) -> Failure:
+def _roll_back(book: SqliteBook, failure: Failure) -> Failure:
     """SQLite ends the transaction by itself after some errors (a full disk) and not after others."""
     try:
         if book.db.in_transaction:

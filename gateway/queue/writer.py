@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 
 from gateway.ports import Clock, StoreUnavailable
 from gateway.queue.book import Book
+from gateway.queue.opening import SqliteBook
 from gateway.queue.transaction import Call, Outcomes, Work, commit, refuse
 
 A = TypeVar("A")
@@ -32,7 +33,7 @@ class Writer:
 
     def __init__(
         self,
-        book: Book,
+        book: SqliteBook,
         *,
         refuse_ingest: Callable[[], str],
         on_fatal: Callable[[str], None],

@@ -23,22 +23,23 @@ from gateway.queue import (
     stand_ins,
     told,
 )
-from gateway.queue.book import Book, for_rows
+from gateway.queue.book import for_rows
 from gateway.queue.choosing import slices
 from gateway.queue.listing import DELIVERY, ORDER
+from gateway.queue.opening import SqliteBook
 from gateway.queue.schema import migrate
 from tests.queue.store_world import FakeClock
 
 HOT = {
     "put: is it known": for_rows(ingest.KNOWN, 4),
-    "put: is the incident busy": for_rows(order.OCCUPIED, 4, 2),
+    "put: is the incident busy": for_rows(order.OCCUPIED, 4),
     "claim: fresh": claims.FRESH,
     "claim: retries": claims.RETRIES,
     "claim: next retry": claims.NEXT_RETRY,
     "claim: take": claims.TAKE,
     "claim: read": claims.TAKEN,
     "hasten": claims.HASTEN,
-    "record": for_rows(claims.RECORD, 4, 10),
+    "record": for_rows(claims.RECORD, 4),
     "record: promote": for_rows(order.PROMOTE, 4),
     "record: waiting": order.WAITING,
     "supersede": order.SUPERSEDE,
@@ -48,7 +49,7 @@ HOT = {
     "routes": routes.ROUTES_IN_STATE,
     "put: incidents": for_rows(incidents.RECALL, 4),
     "put: memory": incidents.MEMORY,
-    "put: what was told": for_rows(told.RECALL, 4, 2),
+    "put: what was told": for_rows(told.RECALL, 4),
     "put: the state told": told.STATE,
     "put: group": clusters.WAITING,
     "put: untried": order.UNTRIED,
@@ -76,20 +77,20 @@ SMALL_SCANS = {"SCAN asked", "SCAN result", "SCAN seen", "SCAN 4 CONSTANT ROWS",
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Book:
+def book(tmp_path: Path) -> SqliteBook:
     db = sqlite3.connect(tmp_path / "plans.db", isolation_level=None)
     migrate(db)
-    return Book(db, FakeClock(), "aaaaaa")
+    return SqliteBook(db, FakeClock(), "aaaaaa")
 
 
-def _plan(book: Book, statement: str) -> list[str]:
+def _plan(book: SqliteBook, statement: str) -> list[str]:
     numbered = [int(number) for number in re.findall(r"\?(\d)", statement)]
     values = [None] * (max(numbered) if numbered else statement.count("?"))
     return [row[3] for row in book.db.execute("EXPLAIN QUERY PLAN " + statement, values)]
 
 
 @pytest.mark.parametrize("name", HOT)
-def test_a_hot_statement_neither_scans_nor_sorts(book: Book, name: str) -> None:
+def test_a_hot_statement_neither_scans_nor_sorts(book: SqliteBook, name: str) -> None:
     plan = _plan(book, HOT[name])
     book.db.close()
     scans = [step for step in plan if step.startswith("SCAN") and step not in SMALL_SCANS]
@@ -108,7 +109,7 @@ def test_a_hot_statement_neither_scans_nor_sorts(book: Book, name: str) -> None:
         (Selection(), "delivery_alert (alert>? AND alert<?"),
     ],
 )
-def test_a_list_reads_an_index_in_its_order(book: Book, selection: Selection, index: str) -> None:
+def test_a_list_reads_an_index_in_its_order(book: SqliteBook, selection: Selection, index: str) -> None:
     for part in slices(book, selection, frozenset()):
         statement = f"{DELIVERY} WHERE d.alert >= ? AND d.alert <= ?{part.text} {ORDER}"
         plan = _plan(book, statement)
@@ -133,7 +134,9 @@ def test_a_list_reads_an_index_in_its_order(book: Book, selection: Selection, in
         (IncidentSelection(key="k"), "SEARCH incident USING PRIMARY KEY (key=?)"),
     ],
 )
-def test_a_list_of_incidents_reads_an_index_in_its_order(book: Book, selection: IncidentSelection, step: str) -> None:
+def test_a_list_of_incidents_reads_an_index_in_its_order(
+    book: SqliteBook, selection: IncidentSelection, step: str
+) -> None:
     where = remembered.which(selection, (1, ""))
     plan = _plan(book, f"{remembered.INCIDENTS} WHERE {where.text} {remembered.ORDER} LIMIT ?")
     book.db.close()
