@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from importlib.util import find_spec
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ByteSize, Field, SecretStr
 
-from gateway.destinations import Context, DestinationSettings, FormatFault
+from gateway.destinations import Context, DestinationSettings
 from gateway.destinations._event import LEAST_BYTES, fitted_event
 from gateway.destinations._http import as_json
 from gateway.domain import cloudevents
@@ -25,8 +24,6 @@ from gateway.domain.outcome import Outcome, OutcomeClass, judge
 JSON_TYPE = "application/json"
 LARGEST = 1024 * 1024
 """NATS takes no more unless told to, and consumers of the others seldom expect more."""
-
-Samples: TypeAlias = tuple[tuple[Alert, bytes], ...]
 
 
 def broker_url(url: str, schemes: tuple[str, ...], path: str = "/?") -> str:
@@ -150,15 +147,3 @@ def read_by(classes: Mapping[str, OutcomeClass]) -> Callable[[Answer, datetime],
         return replace(outcome, kind=classes.get(answer.code, OutcomeClass.RETRY))
 
     return read
-
-
-def needs(library: str, extra: str) -> Callable[[BrokerSettings, Samples], None]:
-    """A check at start, without importing it, that the library is installed."""
-
-    def verify(_settings: BrokerSettings, _samples: Samples) -> None:
-        if find_spec(library) is None:
-            raise FormatFault(
-                f"this kind of destination needs a package that is not installed: pip install 'optix-gateway[{extra}]'"
-            )
-
-    return verify

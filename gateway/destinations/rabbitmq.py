@@ -17,11 +17,11 @@ from gateway.destinations._broker import (
     BrokerSettings,
     Pattern,
     broker_url,
-    needs,
     placed,
     publication,
     read_by,
 )
+from gateway.destinations._extra import needs
 from gateway.domain.alert import Alert
 from gateway.domain.message import Answer, Declined, Publication
 from gateway.domain.outcome import Outcome, OutcomeClass

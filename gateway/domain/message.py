@@ -29,6 +29,34 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class AwsAccess:
+    """Who asks AWS, and where. Two requests with the same access share their credentials.
+
+    Keys, or else a `profile` of the AWS files, or else what AWS's default chain finds (environment, files, web
+    identity, container, instance). `role_arn`: a role that these credentials are exchanged for at STS, whose address is
+    `sts_url` ("" for that of the region); `tls` is how it is looked at.
+    """
+
+    region: str
+    access_key_id: str = ""
+    secret_access_key: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
+    profile: str = ""
+    role_arn: str = ""
+    external_id: str = field(default="", repr=False)
+    sts_url: str = ""
+    tls: Tls = Tls()
+
+
+@dataclass(frozen=True, slots=True)
+class AwsRequest(HttpRequest):
+    """One request to AWS, which is signed (Signature Version 4) when it is sent. `service`: its name in signatures."""
+
+    service: str = field(kw_only=True)
+    access: AwsAccess = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
 class SyslogRecord:
     """One syslog message without its framing; the transport frames it.
 
@@ -92,7 +120,7 @@ class Line:
     data: bytes = field(repr=False)
 
 
-Message: TypeAlias = HttpRequest | SyslogRecord | Mail | Publication | Line
+Message: TypeAlias = HttpRequest | AwsRequest | SyslogRecord | Mail | Publication | Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +161,8 @@ class Published:
 @dataclass(frozen=True, slots=True)
 class Declined:
     """The broker answered, and did not take the message or the login. `code` is its own word or number for why (`OOM`,
-    `10077`, `312`), which the destination reads; `text` is what it said, not yet masked.
+    `10077`, `312`), which the destination reads; `text` is what it said, not yet masked. `credentials` is ours: nothing
+    was sent, as there are none.
     """
 
     code: str

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from gateway.domain.message import Answer, HttpRequest, Line, Mail, Message, Publication, SyslogRecord
+from gateway.domain.message import Answer, AwsRequest, HttpRequest, Line, Mail, Message, Publication, SyslogRecord
 from gateway.outbound.tls import TlsContexts
 
 if TYPE_CHECKING:
+    from gateway.outbound.aws import AwsTransport
     from gateway.outbound.broker import Broker, Lines
     from gateway.outbound.http import HttpTransport
     from gateway.outbound.line import LineTransport
@@ -26,6 +27,7 @@ class Transports:
         self._proxies = proxies
         self._tls = TlsContexts()
         self._http: HttpTransport | None = None
+        self._aws: AwsTransport | None = None
         self._syslog: SyslogTransport | None = None
         self._smtp: SmtpTransport | None = None
         self._line: LineTransport | None = None
@@ -33,6 +35,8 @@ class Transports:
 
     async def send(self, message: Message, timeout_s: float) -> Answer:
         match message:
+            case AwsRequest():
+                return await (self._aws or self._make_aws()).send(message, timeout_s)
             case HttpRequest():
                 return await (self._http or self._make_http()).send(message, timeout_s)
             case SyslogRecord():
@@ -48,7 +52,7 @@ class Transports:
 
     async def close(self) -> None:
         """Close what stands open. A later send opens anew."""
-        for transport in (self._http, self._syslog, self._line, *self._brokers.values()):
+        for transport in (self._aws, self._http, self._syslog, self._line, *self._brokers.values()):
             if transport is not None:
                 await transport.close()
 
@@ -58,6 +62,12 @@ class Transports:
 
         self._http = HttpTransport(self._user_agent, self._tls, self._proxies or Proxies())
         return self._http
+
+    def _make_aws(self) -> AwsTransport:
+        from gateway.outbound.aws import AwsTransport  # noqa: PLC0415 - see the class
+
+        self._aws = AwsTransport(self._http or self._make_http())
+        return self._aws
 
     def _make_syslog(self) -> SyslogTransport:
         from gateway.outbound.syslog import SyslogTransport  # noqa: PLC0415 - see the class

@@ -27,6 +27,9 @@ HERE = "127.0.0.1"
 SPECIAL = '+/%&="\\é'
 """Signs that are written differently in URLs, JSON and logs."""
 
+_BESIDE = {"SESSION_TOKEN": "example-token"}
+"""Keys that only add to those of an example, and that hardly anybody writes into a file."""
+
 
 class Planted:
     """Makes secrets and remembers them. `special`: with signs that have several spellings."""
@@ -90,6 +93,7 @@ def planted_routes(kind: Kind, planted: Planted, receivers: Receivers) -> dict[s
     """Name -> keys of a route for each way to be answered, made from the kind's own example."""
     values = dotenv_values(stream=StringIO(kind.destination.example), interpolate=False)
     example = _usual_places(kind) | {key: value for key, value in values.items() if key in kind.keys and value}
+    example |= {key: value for key, value in _BESIDE.items() if key in kind.secrets}
     routes: dict[str, Keys] = {}
     for how, moved in receivers.of(_message(kind, example), example):
         keys = _with_secrets(kind, example | moved, how, planted)
