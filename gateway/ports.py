@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from gateway.domain.delivery import Claim, Claims, NewAlert, Recorded, Result, RouteState, Stored
+from gateway.domain.delivery import Claim, Claims, NewAlert, PutOff, Recorded, Result, RouteState, Stored
 from gateway.domain.message import Answer, Message
 from gateway.domain.outcome import Outcome
 from gateway.domain.query import (
@@ -106,6 +106,12 @@ class Store(Protocol):
     async def release(self, claims: Sequence[Claim]) -> None:
         """Give back what was handed out but not tried: pending again, due at once, nothing charged."""
 
+    async def put_off(self, claim: Claim, waits: Sequence[PutOff]) -> tuple[tuple[str, int], ...]:
+        """Give back what was handed out but must not be sent yet, nothing charged: the rows of `waits` until their
+        time, all others of the claim as `release` does. Who stands in for them waits as much longer. (route,
+        microseconds until then) of what is due then.
+        """
+
     async def expire_leases(self) -> tuple[str, ...]:
         """Take back deliveries whose lease ran out (attempt recorded as interrupted); the routes concerned."""
 
@@ -191,7 +197,9 @@ class Store(Protocol):
     async def put_silence(self, silence: Silence) -> None: ...
 
     async def end_silence(self, silence_id: str) -> tuple[str, ...] | None:
-        """Forget it and make due what it holds; the routes concerned, None when there is no such silence."""
+        """Forget it and make due what it holds, which asks when it is handed out; the routes concerned, None when there
+        is no such silence.
+        """
 
     async def end_windows(self, routes: Sequence[str]) -> None:
         """Make due what waits for the hours of these routes: they are open, perhaps since their file was changed."""
@@ -214,6 +222,8 @@ class Observer(Protocol):
     def webhook_refused(self, source: str, status: int, reason: str) -> None: ...
 
     def attempt_ended(self, claim: Claim, result: Result, outcome: Outcome) -> None: ...
+
+    def delivery_put_off(self, claim: Claim, wait: PutOff) -> None: ...
 
     def lease_lost(self, claim: Claim) -> None: ...
 

@@ -170,10 +170,9 @@ class _Parts:
     @classmethod
     async def join(cls, configuration: Configuration, edges: _Edges) -> _Parts:
         routes, store, clock, observer = configuration.routes, edges.store, edges.clock, edges.observer
-        dispatcher = await _started(configuration, edges)
+        silences = Silences(store, clock)
+        dispatcher = await _started(configuration, edges, silences)
         table = RouteTable([(route.name, route.filter) for route in routes])
-        silences = Silences(store, dispatcher, clock)
-        await silences.refresh()
         intake = Intake(
             Chooser(routes, table, silences),
             dispatcher=dispatcher,
@@ -240,20 +239,22 @@ async def _open(
         raise CannotStart(str(fault)) from None
 
 
-async def _started(configuration: Configuration, edges: _Edges) -> Dispatcher:
-    """With every route's state of before, which the metrics show from the first moment."""
+async def _started(configuration: Configuration, edges: _Edges, silences: Silences) -> Dispatcher:
+    """With the silences and every route's state of before, which the metrics show from the first moment."""
     courier = Courier(
         store=edges.store,
         transport=edges.transport,
         clock=edges.clock,
         dice=random.random,
         observer=edges.observer,
+        silencing=silences,
         revision=configuration.revision,
     )
     dispatcher = Dispatcher(
         configuration.routes, store=edges.store, courier=courier, clock=edges.clock, observer=edges.observer
     )
     try:
+        await silences.refresh()
         await dispatcher.start()
     except StoreUnavailable as unavailable:
         raise CannotStart(unavailable.reason) from None

@@ -126,6 +126,8 @@ class Claim(NamedTuple):
     `before`: the incident's state that this receiver was told last (of a route that is told everything: the state
     before this alert), encoded; b"" for the very state of this alert; None when there was none. `reference`: what the
     receiver gave us when it was told. `remembers`: what it is told is to be remembered. `members`: others of its group.
+    `asks`: it waited - for an hour, its group or another route - and was never tried, so it has to be asked once more
+    whether its route may send it now.
     """
 
     row: int
@@ -148,6 +150,18 @@ class Claim(NamedTuple):
     reference: str = ""
     remembers: bool = False
     members: tuple[Member, ...] = ()
+    asks: bool = False
+
+
+class PutOff(NamedTuple):
+    """A delivery that was handed out and is not to be sent before `until_us`. `row`: of the claim or a member. `hold`:
+    what it waits for, as in `NewDelivery`; `reason`: the same for people.
+    """
+
+    row: int
+    until_us: int
+    hold: str
+    reason: str
 
 
 class Stored(NamedTuple):

@@ -86,7 +86,7 @@ class Decided:
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
     """`due_us` None: nothing is planned. `finished_us` None: not finished. `reason`: of the last attempt or change.
-    `hold`: what it was held for when it was made, as in `NewDelivery`; "" for nothing. `stands_in_for`: the routes
+    `hold`: what it was held for last, as in `NewDelivery`; "" for nothing. `stands_in_for`: the routes
     that are to deliver first, with commas between, "" for none.
     """
 

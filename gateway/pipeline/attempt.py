@@ -11,7 +11,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import Alert
-from gateway.domain.delivery import AttemptRecord, Claim, Recorded, Result, State
+from gateway.domain.condition import Reading
+from gateway.domain.delivery import AttemptRecord, Claim, PutOff, Recorded, Result, State
 from gateway.domain.message import Answer, HttpAnswer, MailAnswer
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.retry import Step, next_step
@@ -20,6 +21,7 @@ from gateway.pipeline.lane import Lane
 from gateway.pipeline.mask import mask
 from gateway.pipeline.parcel import MOOT, Parcel
 from gateway.pipeline.recent import Recent
+from gateway.pipeline.waiting import Silencing, wait_of
 from gateway.ports import Clock, Dice, Observer, Store, StoreUnavailable, Transport
 
 _SECOND_US = 1_000_000
@@ -41,10 +43,18 @@ class Courier:
     """Carries claimed deliveries to their receivers and records what came of it."""
 
     def __init__(
-        self, *, store: Store, transport: Transport, clock: Clock, dice: Dice, observer: Observer, revision: str
+        self,
+        *,
+        store: Store,
+        transport: Transport,
+        clock: Clock,
+        dice: Dice,
+        observer: Observer,
+        silencing: Silencing,
+        revision: str,
     ) -> None:
         self._store, self._transport, self._clock, self._dice = store, transport, clock, dice
-        self._observer, self._revision = observer, revision
+        self._observer, self._silencing, self._revision = observer, silencing, revision
         self._secrets: dict[str, tuple[str, ...]] = {}
         self.recent = Recent()
 
@@ -56,6 +66,8 @@ class Courier:
         probing = lane.is_probe(claim)
         started_us = self._clock.now_us()
         parcel = Parcel(claim, alert or self.recent.take(claim.alert_id))
+        if claim.asks and (waits := self._waits(lane.route, parcel, started_us)):
+            return await self._put_off(lane, claim, waits)
         try:
             outcome, answer = await self._attempt(lane.route, parcel)
         except Exception as error:  # noqa: BLE001 - one delivery's surprise must not stop the others
@@ -75,6 +87,26 @@ class Courier:
         if result.state is State.PENDING:
             lane.wake_in(result.delay_us / _SECOND_US)
         return recorded.later
+
+    def _waits(self, route: ConfiguredRoute, parcel: Parcel, now_us: int) -> list[PutOff]:
+        """What of it must not be sent now, after it waited. It came when it was to be told, so nothing is dropped."""
+        silences = self._silencing.active(now_us)
+        if route.schedule is None and not silences:
+            return []
+        try:
+            parcel.open()
+        except FormatFault:
+            return []  # the attempt says so
+        found = ((row, wait_of(route, Reading(alert), silences, now_us)) for row, alert in parcel.parts())
+        return [PutOff(row, wait.until_us, wait.hold, wait.reason) for row, wait in found if wait]
+
+    async def _put_off(self, lane: Lane, claim: Claim, waits: Sequence[PutOff]) -> Sequence[tuple[str, int]]:
+        later: Sequence[tuple[str, int]] = await _UNTIL_STORED(self._store.put_off, claim, waits)
+        for wait in waits:
+            self._observer.delivery_put_off(claim, wait)
+        if len(waits) <= len(claim.members):
+            lane.wake()
+        return later
 
     async def _attempt(self, route: ConfiguredRoute, parcel: Parcel) -> tuple[Outcome, Answer | None]:
         """What came of it, safe to show, and what the receiver said; None when nothing was sent."""

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from graphlib import TopologicalSorter
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from gateway.domain.alert import Alert
 from gateway.domain.chain import Chain, fallback_of, select
 from gateway.domain.condition import Reading
-from gateway.domain.delivery import WINDOW_HOLD, NewDelivery, Primary, silence_hold
+from gateway.domain.delivery import NewDelivery, Primary
 from gateway.domain.expression import ExpressionFailed, Facts
 from gateway.domain.grouping import bypasses, group_key
 from gateway.domain.route import RouteTable
-from gateway.domain.silence import Silence, matching
+from gateway.domain.silence import Silence
 from gateway.domain.telling import Decision, Word
-from gateway.domain.window import WhenMuted, passes_mute
+from gateway.domain.window import WhenMuted
 from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.waiting import Silencing, wait_of
 
 _SECOND_US = 1_000_000
-_NEVER = timedelta(days=3650)
 
 
 class Choice(NamedTuple):
@@ -42,10 +42,6 @@ class _Rule:
     route: ConfiguredRoute
     plain: NewDelivery
     is_plain: bool
-
-
-class Silencing(Protocol):
-    def active(self, now_us: int) -> Sequence[Silence]: ...
 
 
 class Chooser:
@@ -78,8 +74,7 @@ class Chooser:
                 deliveries.append(self._rules[name].plain._replace(parked=failed[name]))
                 decisions.append(Decision(name, Word.FAILED, failed[name]))
                 continue
-            silence = matching(silences, reading, name, now_us)
-            delivery, decision = _timed(self._rules[name], alert, now_us, silence)
+            delivery, decision = _timed(self._rules[name], reading, silences, now_us)
             deliveries += [delivery] if delivery else []
             decisions += [decision] if decision else []
         stand_ins = tuple(self._stand_ins(deliveries))
@@ -128,34 +123,16 @@ def _rule(route: ConfiguredRoute) -> _Rule:
 
 
 def _timed(
-    rule: _Rule, alert: Alert, now_us: int, silence: Silence | None
+    rule: _Rule, reading: Reading, silences: Sequence[Silence], now_us: int
 ) -> tuple[NewDelivery | None, Decision | None]:
-    """The delivery with its time, and a decision where it is not simply sent. A silence goes before the hours: it was
-    made for what happens now.
-    """
-    delivery, route = _grouped(rule, alert), rule.route
-    if passes_mute(change_closes=alert.is_closed):
+    """The delivery with its time, and a decision where it is not simply sent."""
+    delivery, wait = _grouped(rule, reading.alert), wait_of(rule.route, reading, silences, now_us)
+    if wait is None:
         return delivery, None
-    if silence:
-        return _silenced(delivery, silence)
-    at = datetime.fromtimestamp(now_us / _SECOND_US, UTC)
-    if route.schedule is None or route.schedule.is_open(at):
-        return delivery, None
-    reason = route.schedule.reason(at)
-    if route.when_muted is WhenMuted.DROP:
-        return None, Decision(route.name, Word.MUTED, reason)
-    opens = route.schedule.opens_at(at) or at + _NEVER
-    held = delivery._replace(due_us=int(opens.timestamp() * _SECOND_US), hold=WINDOW_HOLD, supersede=True)
-    return held, Decision(route.name, Word.HELD, reason)
-
-
-def _silenced(delivery: NewDelivery, silence: Silence) -> tuple[NewDelivery | None, Decision]:
-    until = datetime.fromtimestamp(silence.expires_us / _SECOND_US, UTC)
-    reason = f"silence {silence.id} of {silence.author} until {until:%Y-%m-%d %H:%M} UTC: {silence.reason}"
-    if silence.then is WhenMuted.DROP:
-        return None, Decision(delivery.route, Word.SILENCED, reason)
-    held = delivery._replace(due_us=silence.expires_us, hold=silence_hold(silence.id), supersede=True)
-    return held, Decision(delivery.route, Word.HELD, reason)
+    if wait.then is WhenMuted.DROP:
+        return None, Decision(delivery.route, wait.word, wait.reason)
+    held = delivery._replace(due_us=wait.until_us, hold=wait.hold, supersede=True)
+    return held, Decision(delivery.route, Word.HELD, wait.reason)
 
 
 def _grouped(rule: _Rule, alert: Alert) -> NewDelivery:

@@ -15,9 +15,10 @@ from gateway.domain.optix import Unreadable, parse
 from gateway.domain.query import DeliveryRow
 from gateway.domain.route import RouteTable, Verdict
 from gateway.domain.telling import Decision, Word
-from gateway.pipeline.choosing import Chooser, Silencing
+from gateway.pipeline.choosing import Chooser
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.mask import mask, shown
+from gateway.pipeline.waiting import Silencing
 
 REFUSED, UNRECORDED = "refused", "unrecorded"
 

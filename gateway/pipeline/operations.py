@@ -249,6 +249,12 @@ class Operations:
             await lane.resume()
         return lane is not None
 
+    async def end_silence(self, silence_id: str) -> bool:
+        """Whether there was such a silence. What it held goes out, where no other silence and no hours hold it."""
+        routes = await self.silences.end(silence_id)
+        self._dispatcher.wake(routes or ())
+        return routes is not None
+
     async def test_route(self, name: str) -> TestReport | None:
         """Send one alert marked as a test straight through the route's destination; None: there is no such route."""
         route = self._routes.get(name)

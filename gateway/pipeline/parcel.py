@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -38,6 +39,11 @@ class Parcel:
             self.alert = _read(self.claim.source, self.claim.body)
         self.others = tuple(_read(member.source, member.body) for member in self.claim.members)
         return self.alert
+
+    def parts(self) -> Sequence[tuple[int, Alert]]:
+        """Its deliveries by their rows, once it is open."""
+        rows = [self.claim.row, *(member.row for member in self.claim.members)]
+        return list(zip(rows, [self.open(), *self.others], strict=True))
 
     @property
     def is_moot(self) -> bool:

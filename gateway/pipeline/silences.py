@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.domain.silence import Silence, parse_silence
-from gateway.pipeline.dispatch import Dispatcher
 from gateway.ports import Clock, Store
 
 
 class Silences:
     """`refresh` once before the first alert, and from time to time where others may change them too."""
 
-    def __init__(self, store: Store, dispatcher: Dispatcher, clock: Clock) -> None:
-        self._store, self._dispatcher, self._clock = store, dispatcher, clock
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
         self._known: tuple[Silence, ...] = ()
 
     async def refresh(self) -> None:
@@ -28,12 +27,11 @@ class Silences:
         await self.refresh()
         return silence
 
-    async def end(self, silence_id: str) -> bool:
-        """Whether there was such a silence. What it held goes out now."""
+    async def end(self, silence_id: str) -> tuple[str, ...] | None:
+        """The routes for which it held something, which is due now; None when there was no such silence."""
         routes = await self._store.end_silence(silence_id)
         await self.refresh()
-        self._dispatcher.wake(routes or ())
-        return routes is not None
+        return routes
 
     def all(self) -> tuple[Silence, ...]:
         """Those that have not expired."""

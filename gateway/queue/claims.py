@@ -38,6 +38,7 @@ UPDATE delivery SET state = 1, token = token + 1, attempts = attempts + 1, claim
 TAKEN = """
 SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, a.received_us, d.due_us, d.claimed_us, d.first_us,
        d.attempts, d.shrink, d.progress, d.fresh, d.remembers, d.cluster,
+       (d.hold <> '' OR d.cluster <> '' OR d.stands_in_for <> '') AND d.reason <> 'replayed',
        CASE WHEN d.stands_in_for = '' THEN a.before END, CASE WHEN t.told_us IS NOT NULL THEN t.known END, t.reference
 FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert = d.alert
     LEFT JOIN told AS t ON d.remembers = 1 AND t.route = d.route AND t.key = d.key
@@ -55,11 +56,6 @@ RETURNING id, route, key, alert
     "iiiiiiitti",
 )
 APART = "UPDATE delivery SET cluster = '' WHERE id = ?"
-_RELEASE = """
-UPDATE delivery SET state = 0, due_us = ?, attempts = attempts - 1,
-                    first_us = CASE WHEN first_us = claimed_us THEN 0 ELSE first_us END
-WHERE id = ? AND token = ? AND state = 1 RETURNING key
-"""
 SENDING = "SELECT id, token, route, key, due_us, claimed_us FROM delivery WHERE state = 1"
 _INTERRUPT = "UPDATE delivery SET state = 0, fresh = 0, due_us = ?, reason = ? WHERE id = ?"
 
@@ -155,7 +151,7 @@ def _taken(book: Book, row: int) -> tuple[Claim, str]:
     """And the group it waited in."""
     found = book.db.execute(TAKEN, (row,)).fetchone()
     token, alert, route, source, body, received, due, claimed, first, attempts, shrink, progress, fresh = found[1:14]
-    remembers, cluster, before, known, reference = found[14:]
+    remembers, cluster, asks, before, known, reference = found[14:]
     claim = Claim(
         row=row,
         token=token,
@@ -176,6 +172,7 @@ def _taken(book: Book, row: int) -> tuple[Claim, str]:
         before=known if remembers else before,
         reference=reference or "",
         remembers=bool(remembers),
+        asks=bool(asks and attempts == 1 and first == claimed),
     )
     return claim, cluster
 
@@ -264,20 +261,6 @@ def _next_state(result: Result, now: int) -> tuple[Value, ...]:
         storable(result.record.reason),
         now if result.state in FINISHED else None,
     )
-
-
-def release(book: Book, handed_back: Sequence[Sequence[Claim]]) -> list[None]:
-    for claims in handed_back:
-        for claim in claims:
-            for row, token in ((claim.row, claim.token), *((member.row, member.token) for member in claim.members)):
-                _release(book, claim.route, row, token)
-    return [None] * len(handed_back)
-
-
-def _release(book: Book, route: str, row: int, token: int) -> None:
-    key: tuple[str] | None = book.db.execute(_RELEASE, (book.now_us(), row, token)).fetchone()
-    if key is not None:
-        rejoin(book, row, (route, key[0]))
 
 
 def expire_leases(book: Book, asked: Sequence[None]) -> list[tuple[str, ...]]:

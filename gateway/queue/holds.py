@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from gateway.domain.delivery import WINDOW_HOLD
 from gateway.queue.book import Book
 from gateway.queue.order import give_up
-from gateway.queue.stand_ins import settle
+from gateway.queue.stand_ins import retime, settle
 
 RELEASE = """
-UPDATE delivery SET due_us = ?, hold = '' WHERE hold = ? AND state = 0 AND hold <> '' RETURNING route
+UPDATE delivery SET due_us = ? WHERE hold = ? AND state = 0 AND hold <> '' RETURNING alert, route
 """
 HELD_BY_WINDOW = "SELECT 1 FROM delivery WHERE hold = ? AND state = 0 AND hold <> '' LIMIT 1"
 END_WINDOW = """
-UPDATE delivery SET due_us = ?1, hold = '' WHERE hold = ?2 AND state = 0 AND hold <> '' AND route = ?3 AND due_us > ?1
+UPDATE delivery SET due_us = ?1 WHERE hold = ?2 AND state = 0 AND hold <> '' AND route = ?3 AND due_us > ?1
 """
 HELD = "SELECT id, head, alert, route FROM delivery WHERE key = ? AND state = 0 AND hold <> '' AND first_us = 0"
 OVER = "it was closed before its time came"
@@ -22,8 +22,11 @@ OVER = "it was closed before its time came"
 
 def release(book: Book, hold: str) -> tuple[str, ...]:
     """What this held is due now; the routes."""
-    freed = book.db.execute(RELEASE, (book.now_us(), hold)).fetchall()
-    return tuple(sorted({route for (route,) in freed}))
+    now_us = book.now_us()
+    freed = book.db.execute(RELEASE, (now_us, hold)).fetchall()
+    for alert, route in freed:
+        retime(book, alert, route, now_us)
+    return tuple(sorted({route for _, route in freed}))
 
 
 def any_windows(book: Book) -> bool:

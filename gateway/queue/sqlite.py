@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gateway.domain.delivery import Claim, Claims, NewAlert, Recorded, Result, RouteState, Stored
+from gateway.domain.delivery import Claim, Claims, NewAlert, PutOff, Recorded, Result, RouteState, Stored
 from gateway.domain.query import (
     AlertRow,
     AlertSelection,
@@ -29,6 +29,7 @@ from gateway.ports import Clock
 from gateway.queue import (
     changes,
     claims,
+    handing_back,
     holds,
     ingest,
     jobs,
@@ -149,7 +150,10 @@ class SqliteStore:
         return await self._writer.write(claims.record, result)
 
     async def release(self, claims_: Sequence[Claim]) -> None:
-        await self._writer.write(claims.release, claims_)
+        await self._writer.write(handing_back.release, claims_)
+
+    async def put_off(self, claim: Claim, waits: Sequence[PutOff]) -> tuple[tuple[str, int], ...]:
+        return await self._writer.write(handing_back.put_off, (claim, waits))
 
     async def expire_leases(self) -> tuple[str, ...]:
         return await self._writer.write(claims.expire_leases, None)

@@ -4,7 +4,8 @@ them can deliver no more. They may stand in for stand-ins.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from gateway.queue.book import Book, Rows
@@ -53,23 +54,33 @@ def hand_on(book: Book, failed: _Deliveries) -> list[tuple[str, int]]:
     """
     now_us, moved = book.now_us(), list[tuple[str, int]]()
     for alert, routes in _in_reserve(book, failed):
-        reserves = [each for each in _reserves(book, alert) if not each.state and each.due_us is not None]
-        due_us = dict[str, int]()
-        for each in reserves:
-            waits = [_moved(wait, routes, due_us, now_us) for wait in each.waits]
-            if min(wait.at_us for wait in waits) < (each.due_us or 0):
-                due_us[each.route] = _wait(book, each, waits)
-        moved += due_us.items()
+        moved += _move(book, alert, partial(_at_us, dict.fromkeys(routes, now_us)))
     return moved
 
 
-def _moved(wait: Wait, failed: Collection[str], due_us: Mapping[str, int], now_us: int) -> Wait:
-    """`due_us`: of routes whose own time is an earlier one now."""
-    if wait.route in failed:
-        return wait._replace(at_us=min(wait.at_us, now_us))
-    if wait.route in due_us:
-        return wait._replace(at_us=min(wait.at_us, due_us[wait.route] + wait.late_us))
-    return wait
+def _at_us(at_us: Mapping[str, int], wait: Wait) -> int:
+    return min(wait.at_us, at_us.get(wait.route, wait.at_us))
+
+
+def retime(book: Book, alert: int, route: str, due_us: int) -> None:
+    """The route is to deliver the alert at another time: whoever stands in for it has its own time from then."""
+    for _ in _in_reserve(book, [(alert, route)]):
+        _move(book, alert, lambda wait: due_us + wait.late_us if wait.route == route else wait.at_us)
+
+
+def _move(book: Book, alert: int, at_us: Callable[[Wait], int]) -> list[tuple[str, int]]:
+    """(route, due) of those that are due at another time, because a route is late at another, or stands in itself for
+    one that is.
+    """
+    due_us = dict[str, int]()
+    for each in _reserves(book, alert):
+        if each.state or each.due_us is None:
+            continue
+        waits = [wait._replace(at_us=at_us(wait)) for wait in each.waits]
+        waits = [w._replace(at_us=due_us[w.route] + w.late_us) if w.route in due_us else w for w in waits]
+        if tuple(waits) != each.waits and (found_us := _wait(book, each, waits)) != each.due_us:
+            due_us[each.route] = found_us
+    return list(due_us.items())
 
 
 def _wait(book: Book, reserve: _Reserve, waits: Sequence[Wait]) -> int:

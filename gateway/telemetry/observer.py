@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from structlog.typing import FilteringBoundLogger
 
-from gateway.domain.delivery import Claim, NewAlert, Result, RouteState, RouteStatus, State, Stored
+from gateway.domain.delivery import Claim, NewAlert, PutOff, Result, RouteState, RouteStatus, State, Stored
 from gateway.domain.outcome import Outcome
 from gateway.domain.telling import Decision, Word
 from gateway.ports import Clock
@@ -98,6 +98,12 @@ class TelemetryObserver:
         self._metrics.given_up.add(claim.route, cause, ends[result.state])
         report = self._log.warning if result.state is State.PARKED else self._log.error
         report("delivery.parked" if result.state is State.PARKED else "delivery.given_up", **fields)
+
+    def delivery_put_off(self, claim: Claim, wait: PutOff) -> None:
+        names = {claim.row: claim.delivery_id} | {member.row: member.delivery_id for member in claim.members}
+        wait_s = max(0.0, (wait.until_us - self._clock.now_us()) / 1e6)
+        said: Fields = {"route": claim.route, "wait_s": wait_s, "reason": wait.reason[:_SHOWN]}
+        self._log.info("delivery.put_off", delivery=names[wait.row], **said)
 
     def lease_lost(self, claim: Claim) -> None:
         self._log.warning("delivery.lease_lost", alert=claim.alert_id, delivery=claim.delivery_id, route=claim.route)

@@ -85,7 +85,7 @@ class SilencesApi:
 
     async def end(self, request: web.Request) -> web.Response:
         """What it held goes out at once."""
-        if not await self._operations.silences.end(request.match_info["id"]):
+        if not await self._operations.end_silence(request.match_info["id"]):
             raise no_such("silence")
         return json_answer(200, {"ended": request.match_info["id"]})
 

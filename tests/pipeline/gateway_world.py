@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from gateway.destinations import Context, Destination, DestinationSettings, FormatFault
 from gateway.domain.alert import Alert
 from gateway.domain.authenticate import Source
-from gateway.domain.delivery import Claim, NewAlert, Result, RouteState, State, Stored
+from gateway.domain.delivery import Claim, NewAlert, PutOff, Result, RouteState, State, Stored
 from gateway.domain.filter import Filter
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Message, NoAnswer
 from gateway.domain.outcome import Outcome
@@ -208,6 +208,7 @@ class Journal:
 
     attempts: list[tuple[Claim, Result, Outcome]] = field(default_factory=list)
     changes: list[tuple[RouteState, RouteState]] = field(default_factory=list)
+    put_off: list[tuple[Claim, PutOff]] = field(default_factory=list)
     lost: list[Claim] = field(default_factory=list)
     expired: list[str] = field(default_factory=list)
     operated: list[tuple[tuple[str, ...], str, str]] = field(default_factory=list)
@@ -220,6 +221,9 @@ class Journal:
 
     def attempt_ended(self, claim: Claim, result: Result, outcome: Outcome) -> None:
         self.attempts.append((claim, result, outcome))
+
+    def delivery_put_off(self, claim: Claim, wait: PutOff) -> None:
+        self.put_off.append((claim, wait))
 
     def lease_lost(self, claim: Claim) -> None:
         self.lost.append(claim)
@@ -267,12 +271,15 @@ class World:
             on_commit=self.journal.committed,
         )
         self.store = self.wrap(self._sqlite)
+        self.silences = Silences(self.store, self.clock)
+        await self.silences.refresh()
         self.courier = Courier(
             store=self.store,
             transport=self.receiver,
             clock=self.clock,
             dice=lambda: 0.0,
             observer=self.journal,
+            silencing=self.silences,
             revision="r1",
         )
         self.dispatcher = Dispatcher(
@@ -284,8 +291,6 @@ class World:
             timer=self.clock.later,
         )
         await self.dispatcher.start()
-        self.silences = Silences(self.store, self.dispatcher, self.clock)
-        await self.silences.refresh()
         self._join()
 
     def _join(self) -> None:
@@ -377,7 +382,8 @@ class World:
 
     def _activity(self) -> tuple[int, ...]:
         receiver, journal = self.receiver, self.journal
-        counts = (len(receiver.sent), receiver.under_way, len(journal.attempts), len(journal.changes))
+        done = len(journal.attempts) + len(journal.put_off)
+        counts = (len(receiver.sent), receiver.under_way, done, len(journal.changes))
         return (*counts, self.clock.ring(), len(self.dispatcher._under_way))
 
     async def pass_time(self, seconds: float) -> None:

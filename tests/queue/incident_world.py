@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.domain.alert import Alert, Resource
-from gateway.domain.delivery import NewAlert, NewDelivery
+from gateway.domain.delivery import Claim, MemberResult, NewAlert, NewDelivery
+from gateway.domain.delivery import State as Ended
 from gateway.domain.grouping import Grouping
 from gateway.domain.notify import CHANGES
 from gateway.domain.query import IncidentDetail
 from gateway.domain.severity import severity_of
-from gateway.domain.snapshot import Snapshot, decode, digest_of, snapshot_of
+from gateway.domain.snapshot import Snapshot, decode, digest_of, encode, snapshot_of
 from gateway.domain.telling import State, Terms
 from gateway.ports import Store
-from tests.queue.store_world import SECOND_US, an_alert
+from tests.queue.store_world import LEASES, SECOND_US, a_result, an_alert
 
 TOLD_CHANGES = Terms(notify=CHANGES)
 GROUPED = Terms(notify=CHANGES, grouping=Grouping(("rule",), 30 * SECOND_US, 300 * SECOND_US, most=3))
@@ -60,3 +61,23 @@ async def words(store: Store, alert_id: str) -> dict[str, str]:
     found = await store.decided(alert_id)
     assert found is not None
     return {decision.route: decision.word for decision in found.decisions}
+
+
+async def enter(store: Store, *keys: str, to: tuple[NewDelivery, ...] | None = None) -> list[str]:
+    """Alerts of these incidents, one after another; the ids of their deliveries."""
+    return [f"{(await store.put(a_state(key, 'b', to=to or grouped()), LEASES)).alert_id}.a" for key in keys]
+
+
+async def end(store: Store, claim: Claim, state: Ended, *, delay_s: float = 0) -> bool:
+    """The one result of everything that went out in one message; whether somebody made room."""
+    now_known = (encode(snapshot("b")), digest_of(snapshot("b")))
+    known = now_known if state is Ended.DELIVERED else None
+    members = tuple(MemberResult(member.row, member.token, known) for member in claim.members)
+    result = a_result(claim, state, delay_s=delay_s, told=known, remembers=claim.remembers, members=members)
+    recorded = await store.record(result)
+    assert recorded.applied
+    return recorded.promoted
+
+
+def carried(claim: Claim) -> list[str]:
+    return [claim.delivery_id, *(member.delivery_id for member in claim.members)]

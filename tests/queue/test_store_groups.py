@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from gateway.domain.delivery import Claim, MemberResult, NewDelivery, State, Stored
+from gateway.domain.delivery import MemberResult, NewDelivery, State, Stored
 from gateway.domain.snapshot import digest_of, encode
 from gateway.domain.telling import Decision, Word
 from gateway.ports import Store
-from tests.queue.incident_world import GROUPED, TOLD_CHANGES, a_state, grouped, seen, snapshot, told, words
+from tests.queue.incident_world import GROUPED, a_state, carried, end, enter, grouped, seen, snapshot, told, words
 from tests.queue.store_world import (
     LEASE_US,
     LEASES,
@@ -18,34 +18,12 @@ from tests.queue.store_world import (
     Engine,
     FakeClock,
     a_result,
-    a_retry,
     ask,
     claim_all,
-    now,
     state_of,
 )
 
 # A group waits 30 s for its first message, 300 s between messages, and is full with 3.
-
-
-async def enter(store: Store, *keys: str, to: tuple[NewDelivery, ...] | None = None) -> list[str]:
-    """Alerts of these incidents, one after another; the ids of their deliveries."""
-    return [f"{(await store.put(a_state(key, 'b', to=to or grouped()), LEASES)).alert_id}.a" for key in keys]
-
-
-async def end(store: Store, claim: Claim, state: State, *, delay_s: float = 0) -> bool:
-    """The one result of everything that went out in one message; whether somebody made room."""
-    now_known = (encode(snapshot("b")), digest_of(snapshot("b")))
-    known = now_known if state is State.DELIVERED else None
-    members = tuple(MemberResult(member.row, member.token, known) for member in claim.members)
-    result = a_result(claim, state, delay_s=delay_s, told=known, remembers=claim.remembers, members=members)
-    recorded = await store.record(result)
-    assert recorded.applied
-    return recorded.promoted
-
-
-def carried(claim: Claim) -> list[str]:
-    return [claim.delivery_id, *(member.delivery_id for member in claim.members)]
 
 
 async def states(store: Store, names: list[str]) -> set[State]:
@@ -381,95 +359,6 @@ async def test_a_replayed_member_goes_out_by_itself(store: Store, clock: FakeClo
     assert [carried(claim) for claim in await claim_all(store)] == [[names[1]]]
     clock.advance(3600)
     assert await claim_all(store) == ()
-
-
-def held(route: str = "a", *, after_s: float = 100, **more: object) -> NewDelivery:
-    """What came outside the route's hours, which begin in so many seconds."""
-    values = {"supersede": True, "claim": True, "terms": TOLD_CHANGES, "hold": "window"} | more
-    return NewDelivery(route, due_us=_in(after_s), **values)  # type: ignore[arg-type]  # typed where a test writes them
-
-
-def _in(seconds: float) -> int:
-    return FakeClock().us + int(seconds * SECOND_US)
-
-
-async def test_what_is_held_is_due_when_the_window_opens(store: Store, clock: FakeClock) -> None:
-    stored = await store.put(a_state("k", "b", to=(held(),)), LEASES)
-    assert (stored.claims, stored.waiting, stored.later) == ((), (), (("a", 100 * SECOND_US),))
-    clock.advance(99)
-    assert await claim_all(store) == ()
-    clock.advance(1)
-    assert len(await claim_all(store)) == 1
-
-
-async def test_of_what_is_held_the_newest_state_counts(store: Store, clock: FakeClock) -> None:
-    first = await store.put(a_state("k", "b", to=(held(),)), LEASES)
-    second = await store.put(a_state("k", "b", "c", to=(held(),)), LEASES)
-    clock.advance(100)
-    assert [claim.alert_id for claim in await claim_all(store)] == [second.alert_id]
-    assert await state_of(store, f"{first.alert_id}.a") is State.SUPERSEDED
-
-
-@pytest.mark.parametrize("supersede", [False, True])
-async def test_a_state_that_is_not_held_takes_the_place_of_one_that_is(store: Store, *, supersede: bool) -> None:
-    """Also on a route that wants every state."""
-    first = await store.put(a_state("k", "b", to=(held(),)), LEASES)
-    second = await store.put(a_state("k", "b", "c", to=told(supersede=supersede)), LEASES)
-    assert [claim.before for claim in second.claims] == [None]
-    assert await state_of(store, f"{first.alert_id}.a") is State.SUPERSEDED
-
-
-@pytest.mark.parametrize("routes", [("a",), ()])
-async def test_what_is_held_is_over_when_its_incident_closes_whoever_takes_that(
-    store: Store, clock: FakeClock, routes: tuple[str, ...]
-) -> None:
-    first = await store.put(a_state("k", "b", to=(held(),)), LEASES)
-    closing = await store.put(a_state("k", "-b", to=told() if routes else ()), LEASES)
-    assert (closing.routes, closing.claims) == ((), ()), "it never heard of it"
-    assert await state_of(store, f"{first.alert_id}.a") is State.SUPERSEDED
-    clock.advance(3600)
-    assert await claim_all(store) == ()
-    again = await store.put(a_state("k", "b", to=told()), LEASES)
-    assert [claim.before for claim in again.claims] == [None]
-
-
-async def test_one_that_is_tried_already_does_not_give_way_to_a_state_that_waits_for_its_turn(store: Store) -> None:
-    retry = await a_retry(store, delay_s=30, key="k")
-    await store.put(a_state("k", "b", to=(now("a"),)), LEASES)
-    assert await state_of(store, retry) is State.PENDING
-
-
-async def test_what_is_held_waits_also_when_the_receiver_is_back(store: Store, clock: FakeClock) -> None:
-    retry = await a_retry(store, delay_s=30)
-    await store.put(a_state("k", "b", to=(held(after_s=20),)), LEASES)
-    await enter(store, "l")
-    assert await store.hasten("a") == 1
-    assert [claim.delivery_id for claim in await claim_all(store)] == [retry]
-    clock.advance(20)
-    assert len(await claim_all(store)) == 1
-
-
-async def test_a_probe_does_not_take_what_is_held(store: Store) -> None:
-    await store.put(a_state("k", "b", to=(held(after_s=20),)), LEASES)
-    await enter(store, "l")
-    assert await claim_all(store, early=True) == ()
-    retry = await a_retry(store, delay_s=30)
-    assert [claim.delivery_id for claim in await claim_all(store, early=True)] == [retry]
-
-
-async def test_what_is_held_does_not_fill_a_group_and_goes_out_with_it(store: Store, clock: FakeClock) -> None:
-    names = [f"{(await store.put(a_state(key, 'b', to=(_held_member(),)), LEASES)).alert_id}.a" for key in "klmn"]
-    assert await claim_all(store) == (), "four of three, but all outside the hours"
-    (awake,) = await enter(store, "o")
-    clock.advance(30)
-    assert [carried(claim) for claim in await claim_all(store)] == [[awake]]
-    clock.advance(70)
-    (claim,) = await claim_all(store)
-    assert sorted(carried(claim)) == sorted(names)
-
-
-def _held_member() -> NewDelivery:
-    return held(terms=GROUPED, group="g")
 
 
 async def test_decisions_made_before_and_in_the_store_are_kept_together(store: Store) -> None:

@@ -9,7 +9,7 @@ from aiohttp import ClientSession, web
 
 from gateway.domain.alert import Alert
 from gateway.domain.authenticate import Source, digest_of
-from gateway.domain.delivery import Claim, NewAlert, Result, RouteState, Stored
+from gateway.domain.delivery import Claim, NewAlert, PutOff, Result, RouteState, Stored
 from gateway.domain.optix import Problem, Unreadable, parse
 from gateway.domain.outcome import Outcome
 from gateway.pipeline.intake import Accepted, Duplicate, Held, Refused, Reply
@@ -54,6 +54,8 @@ class FakeObserver:
         self.refused.append((source, status, reason))
 
     def attempt_ended(self, claim: Claim, result: Result, outcome: Outcome) -> None: ...
+
+    def delivery_put_off(self, claim: Claim, wait: PutOff) -> None: ...
 
     def lease_lost(self, claim: Claim) -> None: ...
 
