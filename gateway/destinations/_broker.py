@@ -111,7 +111,7 @@ def _event_bytes(attributes: Mapping[str, str], data: Document) -> int:
 
 
 def publication(
-    broker: Literal["redis", "nats", "rabbitmq", "mqtt"],
+    broker: Literal["redis", "nats", "rabbitmq", "mqtt", "kafka"],
     url: str,
     target: str,
     alert: Alert,

@@ -92,13 +92,14 @@ class Mail:
 class Publication:
     """One message for a message broker, which has to acknowledge it.
 
-    `url`: scheme, host, perhaps port and path; never a login. `target`: the stream (Redis), subject (NATS), exchange
-    (RabbitMQ) or topic (MQTT). `key`: RabbitMQ's routing key, "" elsewhere. `message_id` is the same in every attempt.
+    `url`: scheme, host, perhaps port and path; never a login; Kafka's may hold several hosts. `target`: the stream
+    (Redis), subject (NATS), exchange (RabbitMQ) or topic (MQTT, Kafka). `key`: RabbitMQ's routing key, the record's key
+    (Kafka), "" elsewhere. `message_id` is the same in every attempt.
     `headers`: what stands beside the body, as each protocol has room for it. `options`: name and value of what only
     this broker knows; its destination says which.
     """
 
-    broker: Literal["redis", "nats", "rabbitmq", "mqtt"]
+    broker: Literal["redis", "nats", "rabbitmq", "mqtt", "kafka"]
     url: str
     target: str
     message_id: str

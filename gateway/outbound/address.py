@@ -9,6 +9,7 @@ import asyncio
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 
@@ -52,6 +53,13 @@ def guarded_socket(addr_info: AddrInfoType) -> socket.socket:
     family, kind, protocol, _, sockaddr = addr_info
     refuse(str(sockaddr[0]))
     return socket.socket(family, kind, protocol)
+
+
+def addresses_in(url: str, default_port: int) -> tuple[tuple[str, int], ...]:
+    """Host and port of each that a URL names: some protocols have several, separated by commas."""
+    scheme, _, rest = url.partition("://")
+    parts = [urlsplit(f"{scheme}://{one}") for one in rest.split(",")]
+    return tuple((part.hostname or "", part.port or default_port) for part in parts)
 
 
 async def dial(host: str, port: int) -> socket.socket:

@@ -11,10 +11,9 @@ import ssl
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Generic, NamedTuple, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 from gateway.domain.message import Declined, NoAnswer, Publication, Published, Tls
-from gateway.outbound.address import ForbiddenAddress, dial
+from gateway.outbound.address import ForbiddenAddress, addresses_in, dial
 from gateway.outbound.reasons import CONNECT_S, not_connected, of_network, too_slow
 from gateway.outbound.tls import CaFileUnusable
 
@@ -113,9 +112,17 @@ def _login(publication: Publication) -> Login:
 
 async def _knock(url: str, default_port: int) -> None:
     """Whether somebody listens at an address that is allowed: each library words that differently, or not at all."""
-    parts = urlsplit(url)
-    sock = await dial(parts.hostname or "", parts.port or default_port)
-    sock.close()
+    fault: OSError | None = None
+    for host, port in addresses_in(url, default_port):
+        try:
+            (await dial(host, port)).close()
+        except ForbiddenAddress:
+            raise
+        except OSError as error:
+            fault = fault or error
+        else:
+            return
+    raise fault or ConnectionError
 
 
 def _reason(error: Exception, timeout_s: float) -> str:

@@ -112,5 +112,9 @@ def _broker(message: Publication, tls: TlsContexts) -> Broker[Any]:
             from gateway.outbound.mqtt import MqttBroker  # noqa: PLC0415
 
             return MqttBroker(tls)
+        case "kafka":
+            from gateway.outbound.kafka import KafkaBroker  # noqa: PLC0415
+
+            return KafkaBroker(tls)
         case _:
             assert_never(message.broker)

@@ -20,8 +20,8 @@ from gateway.domain.message import CONNECTION_REFUSED, Declined, NoAnswer, Publi
 from gateway.domain.outcome import OutcomeClass as Class
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
-KINDS = {"redis": "redis://h", "nats": "nats://h", "rabbitmq": "amqp://h", "mqtt": "mqtt://h"}
-LIBRARIES = {"redis": "redis", "nats": "nats", "rabbitmq": "aio_pika", "mqtt": "paho"}
+KINDS = {"redis": "redis://h", "nats": "nats://h", "rabbitmq": "amqp://h", "mqtt": "mqtt://h", "kafka": "kafka://h"}
+LIBRARIES = {"redis": "redis", "nats": "nats", "rabbitmq": "aio_pika", "mqtt": "paho", "kafka": "confluent_kafka"}
 every_kind = pytest.mark.parametrize("kind", sorted(KINDS))
 AlertOf = Callable[..., Alert]
 
@@ -99,13 +99,14 @@ def test_digests_need_a_form_that_can_hold_several_alerts(kind: str) -> None:
         ("nats", "subject", "optix.{source}.{severity}", "optix.optix.high"),
         ("rabbitmq", "routing_key", "optix.{source}.{severity}", "optix.optix.high"),
         ("mqtt", "topic", "optix/{source}/{severity}", "optix/optix/high"),
+        ("kafka", "topic", "optix.{source}-{severity}", "optix.optix-high"),
     ],
 )
 def test_source_and_severity_can_stand_in_where_it_goes(
     kind: str, key: str, value: str, target: str, alert_of: AlertOf
 ) -> None:
     message = published(kind, alert_of(), context(), **{key: value})
-    assert (message.key or message.target) == target
+    assert (message.key if kind == "rabbitmq" else message.target) == target
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,11 @@ def test_source_and_severity_can_stand_in_where_it_goes(
         ("mqtt", "topic", "optix/}"),
         ("mqtt", "password", "alone"),
         ("redis", "maxlen", "0"),
+        ("kafka", "topic", "optix/alerts"),
+        ("kafka", "topic", "two words"),
+        ("kafka", "url", "kafka://h,"),
+        ("kafka", "url", "kafka://h:9092,user:hunter2@h"),
+        ("kafka", "url", "kafka://h,kafka://h"),
     ],
 )
 def test_a_name_that_the_broker_would_not_take_is_refused(kind: str, key: str, value: str) -> None:
@@ -167,6 +173,7 @@ def test_an_address_with_a_login_or_of_another_kind_is_refused_without_being_sho
         ("rabbitmq", "amqps://h/soc"),
         ("rabbitmq", "amqp://h/%2Fa"),
         ("mqtt", "mqtts://[::1]:8883"),
+        ("kafka", "kafkas://a:9093,b,[::1]:9093"),
     ],
 )
 def test_an_address_is_kept_as_it_was_given(kind: str, url: str, alert_of: AlertOf) -> None:
@@ -228,6 +235,15 @@ DECLINED = [
     ("rabbitmq", "530", "the virtual host does not exist", Class.AUTH),
     ("rabbitmq", "406", "PRECONDITION_FAILED - inequivalent arg", Class.REJECTED),
     ("rabbitmq", "406", "message size 5 is larger than configured max size 4", Class.TOO_LARGE),
+    ("kafka", "NOT_ENOUGH_REPLICAS", "Broker: Not enough in-sync replicas", Class.RETRY),
+    ("kafka", "_QUEUE_FULL", "too many messages wait for this cluster", Class.RETRY),
+    ("kafka", "_AUTHENTICATION", "the login was refused", Class.AUTH),
+    ("kafka", "TOPIC_AUTHORIZATION_FAILED", "Broker: Topic authorization failed", Class.AUTH),
+    ("kafka", "MSG_SIZE_TOO_LARGE", "Broker: Message size too large", Class.TOO_LARGE),
+    ("kafka", "_UNKNOWN_TOPIC", "Local: Unknown topic", Class.GONE),
+    ("kafka", "TOPIC_EXCEPTION", "Broker: Invalid topic", Class.GONE),
+    ("kafka", "POLICY_VIOLATION", "Broker: Policy violation", Class.REJECTED),
+    ("kafka", "THROTTLING_QUOTA_EXCEEDED", "Broker: Throttling quota has been exceeded", Class.RATE_LIMITED),
     ("mqtt", "128", "Unspecified error", Class.RETRY),
     ("mqtt", "136", "Server unavailable", Class.RETRY),
     ("mqtt", "137", "Server busy", Class.RETRY),

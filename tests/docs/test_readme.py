@@ -36,6 +36,7 @@ PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 
 # Capitals in code that are no keys: values, verbs and places to fill in.
 WORDS = {
+    "PLAIN",
     "POST",
     "PUT",
     "PATCH",

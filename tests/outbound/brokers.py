@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -14,11 +14,13 @@ from uuid import uuid4
 
 import aio_pika
 import nats
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from redis.asyncio import Redis
 
 from tests.journey.journey_world import until
+from tests.outbound.cluster import advertising, cluster
 from tests.outbound.conftest import RawServer
 from tests.services import require
 
@@ -28,8 +30,9 @@ ADDRESSES = {
     "nats": os.environ.get("NATS_URL", f"nats://{HERE}:4222"),
     "rabbitmq": os.environ.get("AMQP_URL", f"amqp://{HERE}:5672"),
     "mqtt": os.environ.get("MQTT_URL", f"mqtt://{HERE}:1883"),
+    "kafka": f"kafka://{HERE}",
 }
-"""None of them needs a login beyond RabbitMQ's guest."""
+"""None of them needs a login beyond RabbitMQ's guest. Kafka's cluster runs within the tests."""
 
 
 class Received(NamedTuple):
@@ -48,6 +51,8 @@ class Inbox(NamedTuple):
 
 
 def address(broker: str) -> str:
+    if broker == "kafka":
+        return f"kafka://{cluster().address}"
     url = ADDRESSES[broker]
     require(broker, answers(url), f"start it at {url}")
     return url
@@ -162,7 +167,50 @@ async def mqtt_inbox(url: str, username: str = "", password: str = "") -> AsyncI
         await asyncio.to_thread(client.loop_stop)
 
 
-INBOXES = {"redis": redis_inbox, "nats": nats_inbox, "rabbitmq": rabbitmq_inbox, "mqtt": mqtt_inbox}
+@asynccontextmanager
+async def kafka_inbox(url: str) -> AsyncIterator[Inbox]:
+    """Read with the library's consumer, from the first record of every partition."""
+    topic = f"optix-test-{uuid4().hex}"
+
+    async def received(count: int) -> list[Received]:
+        return await asyncio.to_thread(_read_topic, url.partition("//")[2], topic, count)
+
+    yield Inbox(topic, "optix-0123", received)
+
+
+def _read_topic(servers: str, topic: str, count: int) -> list[Received]:
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": "test", "enable.partition.eof": True})
+    partitions = consumer.list_topics(topic, timeout=5).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
+    found: list[tuple[int, Received]] = []
+    ended = set[int]()
+    while len(ended) < len(partitions) or len(found) < count:
+        message = consumer.poll(5)
+        assert message is not None, f"{len(found)} records of {count}"
+        error = message.error()
+        if error is None:
+            found.append((message.offset() or 0, _from_record(message)))
+            continue
+        assert error.code() == KafkaError._PARTITION_EOF, error
+        ended.add(message.partition() or 0)
+    consumer.close()
+    return [record for _, record in sorted(found)]
+
+
+def _from_record(message: Message) -> Received:
+    given: Any = message.headers()  # the library's types allow for what it never returns
+    headers = {name: value.decode() for name, value in given}
+    assert message.key() == (headers.get("optix-gateway-key") or headers["key"]).encode()
+    return Received(headers.pop("id"), headers.pop("content-type"), message.value() or b"", headers)
+
+
+INBOXES: dict[str, Callable[[str], AbstractAsyncContextManager[Inbox]]] = {
+    "redis": redis_inbox,
+    "nats": nats_inbox,
+    "rabbitmq": rabbitmq_inbox,
+    "mqtt": mqtt_inbox,
+    "kafka": kafka_inbox,
+}
 
 
 class Proxy(RawServer):
@@ -179,7 +227,10 @@ class Proxy(RawServer):
 
     async def _through(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_broker, to_broker = await asyncio.open_connection(*self._to)
-        ways = [asyncio.ensure_future(_copy(*way)) for way in ((reader, to_broker), (from_broker, writer))]
+        ways = [
+            asyncio.ensure_future(_copy(reader, to_broker)),
+            asyncio.ensure_future(_copy(from_broker, writer, advertising(self._to[1], self.port))),
+        ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -189,9 +240,11 @@ class Proxy(RawServer):
             to_broker.transport.abort()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, instead: tuple[bytes, bytes] = (b"", b"")
+) -> None:
     while data := await reader.read(65536):
-        writer.write(data)
+        writer.write(data.replace(*instead) if instead[0] else data)
         await writer.drain()
 
 

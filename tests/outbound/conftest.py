@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -28,8 +29,8 @@ class RawServer:
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
-    async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", port)
+    async def start(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+        self._server = await asyncio.start_server(self._talk, "127.0.0.1", port, ssl=tls)
 
     async def stop(self) -> None:
         assert self._server is not None
