@@ -6,12 +6,9 @@ It alone reads settings, and it owns the clock and the dice.
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
-import os
 import random
 import signal
-import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -19,11 +16,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
-from aiohttp import web
 
 from gateway import __version__
 from gateway.domain.route import RouteTable
 from gateway.outbound.transports import Transports
+from gateway.pipeline.approvals import Approvals, Links
 from gateway.pipeline.attempt import Courier
 from gateway.pipeline.background import Broken, beside
 from gateway.pipeline.choosing import Chooser
@@ -41,13 +38,9 @@ from gateway.settings.gateway import Address, GatewaySettings
 from gateway.telemetry.logs import configure
 from gateway.telemetry.metrics import Metrics, StoreReads
 from gateway.telemetry.observer import TelemetryObserver
+from gateway.web.listening import CannotStart, listen, tls_of
 from gateway.web.ops import ops_application
 from gateway.web.receive import WebhookEndpoint
-from gateway.web.server import Handler, WebServer, tls_context
-
-
-class CannotStart(Exception):
-    """The configuration is right, but this machine does not let the gateway run: why, and what to do."""
 
 
 class SystemClock:
@@ -124,7 +117,12 @@ async def running(configuration: Configuration) -> AsyncIterator[Gateway]:
         edges = await _Edges.open(configuration, stack)
         parts = await _Parts.join(configuration, edges)
         try:
-            async with beside(edges.broken, jobs=parts.jobs.run(), housekeeping=parts.housekeeping.run()):
+            work = {
+                "jobs": parts.jobs.run(),
+                "housekeeping": parts.housekeeping.run(),
+                "approvals": parts.approvals.run(),
+            }
+            async with beside(edges.broken, **work):
                 yield await parts.listen(configuration, stack)
         finally:
             parts.intake.accepting = False
@@ -165,6 +163,7 @@ class _Parts:
     intake: Intake
     jobs: Jobs
     housekeeping: Housekeeping
+    approvals: Approvals
     operations: Operations
 
     @classmethod
@@ -173,6 +172,14 @@ class _Parts:
         silences = Silences(store, clock)
         dispatcher = await _started(configuration, edges, silences)
         table = RouteTable([(route.name, route.filter) for route in routes])
+        approvals = Approvals(
+            routes,
+            store=store,
+            dispatcher=dispatcher,
+            clock=clock,
+            links=_links(configuration.gateway),
+            revision=configuration.revision,
+        )
         intake = Intake(
             Chooser(routes, table, silences),
             dispatcher=dispatcher,
@@ -180,6 +187,7 @@ class _Parts:
             clock=clock,
             observer=observer,
             revision=configuration.revision,
+            approvals=approvals,
         )
         jobs = Jobs(store, dispatcher, observer)
         retention_us = int(configuration.gateway.retention_s * 1_000_000)
@@ -197,13 +205,16 @@ class _Parts:
             clock=clock,
             observer=observer,
             revision=configuration.revision,
+            approvals=approvals,
         )
-        return cls(edges, dispatcher, intake, jobs, housekeeping, operations)
+        return cls(edges, dispatcher, intake, jobs, housekeeping, approvals, operations)
 
     async def listen(self, configuration: Configuration, stack: AsyncExitStack) -> Gateway:
         settings, observer = configuration.gateway, self.edges.observer
         endpoint = WebhookEndpoint(self.intake, configuration.sources, observer, max_bytes=settings.max_body_bytes)
-        webhooks = await _listen(endpoint.handle, settings.listen, "GATEWAY_LISTEN", stack, tls=_tls(settings))
+        webhooks = await listen(
+            endpoint.handle, settings.listen, "GATEWAY_LISTEN", stack, tls=tls_of(settings.tls_cert, settings.tls_key)
+        )
         ops: Sequence[tuple[str, int]] = ()
         if settings.ops_listen:
             application = ops_application(
@@ -213,7 +224,7 @@ class _Parts:
                 token=settings.ops_token.get_secret_value() if settings.ops_token else None,
                 max_bytes=settings.max_body_bytes,
             )
-            ops = await _listen(application, settings.ops_listen, "GATEWAY_OPS_LISTEN", stack)
+            ops = await listen(application, settings.ops_listen, "GATEWAY_OPS_LISTEN", stack)
         return Gateway(webhooks, ops, self.operations, self.edges.broken)
 
     async def _scrape(self) -> bytes:
@@ -222,6 +233,11 @@ class _Parts:
         except StoreUnavailable:
             reads = None
         return await self.edges.metrics.scrape(reads)
+
+
+def _links(settings: GatewaySettings) -> Links:
+    key = settings.approval_key.get_secret_value() if settings.approval_key else ""
+    return Links(settings.approval_url if key else "", key)
 
 
 async def _open(
@@ -260,36 +276,3 @@ async def _started(configuration: Configuration, edges: _Edges, silences: Silenc
         raise CannotStart(unavailable.reason) from None
     edges.observer.restore(lane.state for lane in dispatcher.lanes.values())
     return dispatcher
-
-
-async def _listen(
-    served: Handler | web.Application,
-    address: Address,
-    setting: str,
-    stack: AsyncExitStack,
-    tls: ssl.SSLContext | None = None,
-) -> Sequence[tuple[str, int]]:
-    server = WebServer(served, host=address.host, port=address.port, tls=tls)
-    try:
-        bound = await server.start()
-    except OSError as error:
-        hint = " Is another program using it?" if error.errno == errno.EADDRINUSE else ""
-        raise CannotStart(f"{setting}={address}: {_what(error)}.{hint}") from None
-    stack.push_async_callback(server.stop)
-    return bound
-
-
-def _what(error: OSError) -> str:
-    """The system's own words: asyncio puts the address into them once more."""
-    number = error.errno or 0
-    return os.strerror(number) if number > 0 else error.strerror or type(error).__name__
-
-
-def _tls(settings: GatewaySettings) -> ssl.SSLContext | None:
-    if settings.tls_cert is None or settings.tls_key is None:
-        return None
-    try:
-        return tls_context(settings.tls_cert, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        what = error.strerror or type(error).__name__
-        raise CannotStart(f"GATEWAY_TLS_CERT and GATEWAY_TLS_KEY cannot be used together: {what}.") from None

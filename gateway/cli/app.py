@@ -6,6 +6,7 @@ import typer
 
 import gateway
 from gateway.cli import (
+    approvals,
     backtest,
     check,
     deliveries,
@@ -14,6 +15,7 @@ from gateway.cli import (
     explain,
     health,
     incidents,
+    remediation,
     routes,
     send,
     serve,
@@ -62,5 +64,7 @@ app.command()(destinations.destinations)
 app.add_typer(deliveries.app, name="deliveries", help="See what arrived and what did not; send again or give up.")
 app.add_typer(incidents.app, name="incidents", help="See what stands open, how it changed, and who was told what.")
 app.add_typer(routes.app, name="routes", help="See which routes run and what waits; pause and resume them.")
+app.add_typer(approvals.app, name="approvals", help="See what waits for somebody's approval; approve or reject it.")
+app.add_typer(remediation.app, name="remediation", help="See what was changed out there, and put it back.")
 app.add_typer(silences.app, name="silences", help="Tell nothing of what fits, for a while; end that early.")
 app.command()(health.health)

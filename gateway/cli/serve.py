@@ -11,7 +11,8 @@ from gateway.cli.output import fail
 def serve(*, env_file: EnvFiles = None) -> None:
     """Run the gateway until SIGTERM or Ctrl-C."""
     configuration = load(env_file)
-    from gateway.wiring import CannotStart, serve_until_signal  # noqa: PLC0415 - after the mistakes, which come quickly
+    from gateway.web.listening import CannotStart  # noqa: PLC0415 - after the mistakes, which come quickly
+    from gateway.wiring import serve_until_signal  # noqa: PLC0415
 
     try:
         code = asyncio.run(serve_until_signal(configuration))

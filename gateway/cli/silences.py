@@ -65,7 +65,7 @@ def add(
         "until": until,
         "from": begins,
         "reason": reason,
-        "author": author or _login(),
+        "author": author or login(),
         "then": "drop" if drop else "hold",
     }
     _say(Ops.of(load_settings(env_file), url).post("silences", body=asked), json_=json_)
@@ -103,7 +103,7 @@ def _condition(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _login() -> str:
+def login() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):

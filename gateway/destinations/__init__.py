@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -25,6 +25,9 @@ from gateway.domain.notify import Notify
 from gateway.domain.outcome import Outcome, judge
 from gateway.domain.policy import Backlog, Pace
 from gateway.domain.snapshot import decode, snapshot_of
+
+if TYPE_CHECKING:
+    from gateway.destinations._remedy import Remedy
 
 
 class DestinationSettings(BaseModel):
@@ -100,6 +103,8 @@ class Destination(Generic[S]):
     else everything.
     `pace`: default limit, None for none. `concurrency`: default number of messages under way at once.
     `can_shrink`: `Context.shrink` makes a smaller message. `limits`: name -> figure, for people.
+    `changes`: it changes things out there instead of telling somebody, so its routes are remediations. `remedy`: how it
+    does that, resource by resource (`_remedy.py`); None where one message does it.
     `example`: a route file that loads. `verify`: a check of settings at start beyond their types (a template rendered
     once against the sample alerts), raising `FormatFault`; None when there is nothing to check.
     """
@@ -114,6 +119,8 @@ class Destination(Generic[S]):
     pace: Pace | None = None
     concurrency: int = 8
     can_shrink: bool = False
+    changes: bool = False
+    remedy: Remedy[S] | None = None
     limits: Mapping[str, str] = field(default_factory=dict)
     verify: Callable[[S, tuple[tuple[Alert, bytes], ...]], None] | None = None
     read_for: Callable[[Answer, datetime, Context, S], Outcome] | None = None

@@ -44,12 +44,13 @@ class NewDelivery(NamedTuple):
     """One route that takes the alert. `supersede`: older waiting states of the same incident on this route give way.
     `claim`: if the route has a lease to give, hand the delivery out in the same transaction if nothing older of the
     incident is unfinished: it saves a second commit and its latency.
-    `terms`: what its receiver wants to be told, decided in the transaction (of what is parked or stands in for another,
-    nothing is decided, only what it tells is remembered); None when the receiver is sent everything. `group`:
+    `terms`: what its receiver wants to be told, decided in the transaction (of what is parked for a fault or stands in
+    for another, nothing is decided, only what it tells is remembered); None when it is sent everything. `group`:
     the name of the group it waits in, "" for none. `due_us`: not before then; 0 for at once. `hold`: what it waits for,
-    WINDOW_HOLD or a `silence_hold`. `parked`: why it must not be sent as things are. `stands_in_for`: the routes
-    that are to deliver first, all of them earlier among the alert's deliveries. It is due when the first of these is
-    late or can deliver no more, and is given up when all of them have delivered or need not.
+    WINDOW_HOLD, APPROVAL_HOLD or a `silence_hold`. `parked`: why it must not be sent as things are. `stands_in_for`:
+    the routes that are to deliver first, all of them earlier among the alert's deliveries. It is due when the first of
+    these is late or can deliver no more, and is given up when all of them have delivered or need not. `approve_by_us`:
+    until when a person may approve it, 0 where nobody has to.
     """
 
     route: str
@@ -61,11 +62,12 @@ class NewDelivery(NamedTuple):
     hold: str = ""
     parked: str = ""
     stands_in_for: tuple[Primary, ...] = ()
+    approve_by_us: int = 0
 
     @property
     def is_decided(self) -> bool:
         """Whether its terms decide if there is to be a message."""
-        return self.terms is not None and not self.parked and not self.stands_in_for
+        return self.terms is not None and not self.stands_in_for and (not self.parked or bool(self.approve_by_us))
 
 
 WINDOW_HOLD = "window"

@@ -16,6 +16,8 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from gateway.domain.alert import JSON, Alert, Resource
+from gateway.domain.approval import LINK
+from gateway.domain.approval import SOURCE as APPROVALS
 from gateway.domain.last_seen import read_moment
 from gateway.domain.severity import severity_of
 
@@ -73,7 +75,11 @@ def incident_key(source: str, environment: str, alert_id: str) -> str:
 
 
 def console_url(alert: Alert) -> str:
-    """The alert's page in the Cloud Optix console. The payload holds no link; the vendor's feeds use this form."""
+    """The alert's page in the Cloud Optix console. The payload holds no link; the vendor's feeds use this form. Of a
+    request for approval: where it is decided.
+    """
+    if alert.source == APPROVALS:
+        return str(alert.extra.get(LINK, ""))
     alert_id, environment = alert.opens or (alert.alert_id, alert.environment)
     target = f"alerts/{alert_id}?state=OPEN&accountId={environment}"
     return "https://optix.sophos.com/public/redirect?c=false&a=" + quote(target, safe="", errors="replace")

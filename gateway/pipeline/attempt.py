@@ -13,10 +13,11 @@ from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import Alert
 from gateway.domain.condition import Reading
 from gateway.domain.delivery import AttemptRecord, Claim, PutOff, Recorded, Result, State
-from gateway.domain.message import Answer, HttpAnswer, MailAnswer
+from gateway.domain.message import Answer, HttpAnswer, HttpRequest, MailAnswer
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.retry import Step, next_step
 from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.guarded import Guarded, Tried
 from gateway.pipeline.lane import Lane
 from gateway.pipeline.mask import mask
 from gateway.pipeline.parcel import MOOT, Parcel
@@ -34,6 +35,7 @@ _KEPT_PREFIXES = ("x-ratelimit-", "ratelimit-")
 _OF_ONE = frozenset({"rejected", "too_large", "format"})
 """Why a group is given up that one of it alone may have caused: then each of them goes alone."""
 
+_IDEMPOTENCY = "Idempotency-Key"
 _UNTIL_STORED = AsyncRetrying(
     retry=retry_if_exception_type(StoreUnavailable), wait=wait_exponential(0.1, max=5), reraise=True
 )
@@ -55,6 +57,7 @@ class Courier:
     ) -> None:
         self._store, self._transport, self._clock, self._dice = store, transport, clock, dice
         self._observer, self._silencing, self._revision = observer, silencing, revision
+        self._guarded = Guarded(store, transport, clock)
         self._secrets: dict[str, tuple[str, ...]] = {}
         self.recent = Recent()
 
@@ -69,12 +72,13 @@ class Courier:
         if claim.asks and (waits := self._waits(lane.route, parcel, started_us)):
             return await self._put_off(lane, claim, waits)
         try:
-            outcome, answer = await self._attempt(lane.route, parcel)
+            tried = await self._attempt(lane.route, parcel)
         except Exception as error:  # noqa: BLE001 - one delivery's surprise must not stop the others
             structlog.get_logger().error("delivery.crashed", delivery=claim.delivery_id, exc_info=error)
-            outcome, answer = Outcome(OutcomeClass.OURS, f"unexpected {type(error).__name__}"), None
-        result = self._result(lane, parcel, outcome, answer, probing=probing, started_us=started_us)
-        change = lane.settle(claim, None if answer is None else outcome)
+            tried = Tried(Outcome(OutcomeClass.OURS, f"unexpected {type(error).__name__}"))
+        outcome = tried.outcome
+        result = self._result(lane, parcel, tried, probing=probing, started_us=started_us)
+        change = lane.settle(claim, None if tried.answer is None else outcome)
         recorded = await self._record(result)
         if not recorded.applied:
             self._observer.lease_lost(claim)
@@ -108,32 +112,38 @@ class Courier:
             lane.wake()
         return later
 
-    async def _attempt(self, route: ConfiguredRoute, parcel: Parcel) -> tuple[Outcome, Answer | None]:
-        """What came of it, safe to show, and what the receiver said; None when nothing was sent."""
+    async def _attempt(self, route: ConfiguredRoute, parcel: Parcel) -> Tried:
+        """What came of it, safe to show, and what the receiver said."""
         if parcel.claim.attempt > len(route.policy.retry.schedule_s) + 1:
             # Attempts are counted when handed out: one that takes the process down with it ends here, not in a loop.
-            return Outcome(OutcomeClass.REJECTED, "the last attempt allowed was interrupted"), None
-        context, secrets = parcel.context(self._now()), self._secrets_of(route)
+            return Tried(Outcome(OutcomeClass.REJECTED, "the last attempt allowed was interrupted"))
+        context = parcel.context(self._now())
         try:
-            parcel.open()
+            alert = parcel.open()
             if parcel.is_moot:
-                return Outcome(OutcomeClass.OK, MOOT), None
-            message = route.destination.format(*parcel.content(context, route.terms.grouping), route.settings)
+                return Tried(Outcome(OutcomeClass.OK, MOOT))
+            if route.approval or route.guard:
+                return await self._guarded.attempt(route, parcel.claim, alert, context, self._send)
+            return await self._send(route, *parcel.content(context, route.terms.grouping))
         except FormatFault as fault:
-            return Outcome(OutcomeClass.OURS, mask(str(fault), secrets)), None
+            return Tried(Outcome(OutcomeClass.OURS, mask(str(fault), self._secrets_of(route))))
+
+    async def _send(self, route: ConfiguredRoute, alert: Alert, context: Context) -> Tried:
+        """Raises FormatFault."""
+        message = route.destination.format(alert, context, route.settings)
+        if route.guard and isinstance(message, HttpRequest):
+            message = _once(message, context.delivery_id)
         answer = await self._transport.send(message, route.policy.timeout_s)
-        return judged(route, answer, self._now(), context, secrets), answer
+        return Tried(judged(route, answer, self._now(), context, self._secrets_of(route)), answer)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now_us() / _SECOND_US, UTC)
 
-    def _result(
-        self, lane: Lane, parcel: Parcel, outcome: Outcome, answer: Answer | None, *, probing: bool, started_us: int
-    ) -> Result:
-        ended_us = self._clock.now_us()
+    def _result(self, lane: Lane, parcel: Parcel, tried: Tried, *, probing: bool, started_us: int) -> Result:
+        ended_us, outcome = self._clock.now_us(), tried.outcome
         route, claim = lane.route, parcel.claim
         window_from_us = max(claim.first_us, lane.state.recovered_us)
-        step = next_step(
+        step = tried.step or next_step(
             outcome,
             route.policy.retry,
             attempt=claim.attempt,
@@ -150,7 +160,7 @@ class Courier:
             claim.row,
             claim.token,
             step.state,
-            self._attempt_record(route, claim, outcome, answer, started_us=started_us, ended_us=ended_us),
+            self._attempt_record(route, claim, outcome, tried.answer, started_us=started_us, ended_us=ended_us),
             delay_us=int(step.delay_s * _SECOND_US),
             charged=step.charged,
             shrink=claim.shrink or step.shrink,
@@ -210,6 +220,13 @@ def _kept(answer: Answer | None) -> Mapping[str, str]:
     return {
         name: value for name, value in answer.headers.items() if name in KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
     }
+
+
+def _once(message: HttpRequest, delivery_id: str) -> HttpRequest:
+    """With the key by which a function can tell that it is asked for the same thing again."""
+    if any(name.lower() == _IDEMPOTENCY.lower() for name, _ in message.headers):
+        return message
+    return replace(message, headers=(*message.headers, (_IDEMPOTENCY, delivery_id)))
 
 
 def judged(route: ConfiguredRoute, answer: Answer, now: datetime, context: Context, secrets: Sequence[str]) -> Outcome:

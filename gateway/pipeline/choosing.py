@@ -13,11 +13,13 @@ from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 from gateway.domain.alert import Alert
+from gateway.domain.approval import APPROVAL_HOLD, waits_until
 from gateway.domain.chain import Chain, fallback_of, select
 from gateway.domain.condition import Reading
 from gateway.domain.delivery import NewDelivery, Primary
 from gateway.domain.expression import ExpressionFailed, Facts
 from gateway.domain.grouping import bypasses, group_key
+from gateway.domain.remediation import NOTHING_OPEN
 from gateway.domain.route import RouteTable
 from gateway.domain.silence import Silence
 from gateway.domain.telling import Decision, Word
@@ -74,7 +76,7 @@ class Chooser:
                 deliveries.append(self._rules[name].plain._replace(parked=failed[name]))
                 decisions.append(Decision(name, Word.FAILED, failed[name]))
                 continue
-            delivery, decision = _timed(self._rules[name], reading, silences, now_us)
+            delivery, decision = _asked_for(self._rules[name], reading, silences, now_us)
             deliveries += [delivery] if delivery else []
             decisions += [decision] if decision else []
         stand_ins = tuple(self._stand_ins(deliveries))
@@ -119,7 +121,22 @@ def _rule(route: ConfiguredRoute) -> _Rule:
     terms = route.terms if route.terms.remembers else None
     plain = NewDelivery(route.name, supersede=route.policy.backlog == "latest", claim=True, terms=terms)
     is_plain = route.terms.grouping is None and route.schedule is None and route.when is None
-    return _Rule(route, plain, is_plain)
+    return _Rule(route, plain, is_plain and route.approval is None and route.guard is None)
+
+
+def _asked_for(
+    rule: _Rule, reading: Reading, silences: Sequence[Silence], now_us: int
+) -> tuple[NewDelivery | None, Decision | None]:
+    """As `_timed`, and nothing goes where somebody has to agree first, or where nothing is left to change."""
+    if rule.route.guard and not reading.alert.open_count:
+        return None, Decision(rule.route.name, Word.CLOSED, NOTHING_OPEN)
+    delivery, decision = _timed(rule, reading, silences, now_us)
+    if rule.route.approval is None or delivery is None or delivery.hold:
+        return delivery, decision
+    until_us = now_us + rule.route.approval.expires_us
+    why = waits_until(until_us)
+    waiting = delivery._replace(parked=why, hold=APPROVAL_HOLD, approve_by_us=until_us)
+    return waiting, Decision(rule.route.name, Word.HELD, why)
 
 
 def _timed(

@@ -3,10 +3,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway.destinations import Destination, DestinationSettings
+from gateway.domain.approval import ApprovalRule
 from gateway.domain.chain import Chain
 from gateway.domain.expression import Expression
 from gateway.domain.filter import Filter
 from gateway.domain.policy import Policy
+from gateway.domain.remediation import Guard
 from gateway.domain.telling import Terms
 from gateway.domain.window import Schedule, WhenMuted
 
@@ -14,7 +16,8 @@ from gateway.domain.window import Schedule, WhenMuted
 @dataclass(frozen=True, slots=True)
 class ConfiguredRoute:
     """A route as its file says, checked: filter + destination + policy, and what its receiver wants to be told.
-    `schedule` None: always open. `when` None: the filter says all. `origin`: where it was read, for people.
+    `schedule` None: always open. `when` None: the filter says all. `approval` None: nobody has to agree. `guard` None:
+    it tells, and changes nothing out there. `origin`: where it was read, for people.
     """
 
     name: str
@@ -29,3 +32,5 @@ class ConfiguredRoute:
     schedule: Schedule | None = None
     when_muted: WhenMuted = WhenMuted.HOLD
     when: Expression | None = None
+    approval: ApprovalRule | None = None
+    guard: Guard | None = None

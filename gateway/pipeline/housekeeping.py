@@ -16,6 +16,8 @@ _LEASES_S = 30.0
 _PURGE_S = 60.0
 _PURGE_SLICE = 500
 _PURGE_PAUSE_S = 0.05
+_AUDIT_US = 400 * 86_400_000_000
+"""What was changed out there is asked about once a year by auditors, and undone long after its alert is forgotten."""
 
 
 class Housekeeping:
@@ -64,6 +66,7 @@ class Housekeeping:
             await asyncio.sleep(_PURGE_PAUSE_S)
         if gone:
             self._observer.purged(gone)
+        await self._store.purge_remediations(self._clock.now_us() - max(self._retention_us, _AUDIT_US))
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:

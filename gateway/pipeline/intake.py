@@ -12,6 +12,7 @@ from gateway.domain.delivery import NewAlert, NewDelivery, Stored
 from gateway.domain.optix import Problem, Unreadable, parse
 from gateway.domain.snapshot import digest_of, snapshot_of
 from gateway.domain.telling import State
+from gateway.pipeline.approvals import Approvals
 from gateway.pipeline.choosing import Choice, Chooser
 from gateway.pipeline.dispatch import Dispatcher
 from gateway.ports import Clock, Observer, Store, StoreUnavailable
@@ -64,11 +65,12 @@ class Intake:
         clock: Clock,
         observer: Observer,
         revision: str,
+        approvals: Approvals | None = None,
     ) -> None:
         self.accepting = True
         """False from the moment the gateway begins to shut down."""
         self._chooser, self._dispatcher, self._store = chooser, dispatcher, store
-        self._clock, self._observer, self._revision = clock, observer, revision
+        self._clock, self._observer, self._revision, self._approvals = clock, observer, revision, approvals
 
     async def receive(self, source: Source, body: bytes) -> Reply:
         """Store one body of an authenticated source, and begin to deliver what it is for.
@@ -114,6 +116,8 @@ class Intake:
         if stored.waiting:
             self._dispatcher.expect(stored.alert_id, alert, body, len(stored.waiting))
         self._dispatcher.arrange(stored)
+        if self._approvals and any(delivery.approve_by_us for delivery in choice.deliveries):
+            self._approvals.wake()
         return new, stored
 
     def _new(

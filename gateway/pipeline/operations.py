@@ -27,12 +27,14 @@ from gateway.domain.recording import RecordingPage
 from gateway.domain.route import RouteTable, Verdict
 from gateway.domain.snapshot import decode, snapshot_of
 from gateway.domain.telling import Decision
+from gateway.pipeline.approvals import Approvals
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.dispatch import Dispatcher
 from gateway.pipeline.explain import Account, Explanation, accounts, explain
 from gateway.pipeline.housekeeping import Housekeeping
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.jobs import Jobs
+from gateway.pipeline.remediations import Remediations
 from gateway.pipeline.silences import Silences
 from gateway.pipeline.trial import TestReport, try_route
 from gateway.ports import Clock, Observer, Store, StoreUnavailable, Transport
@@ -93,8 +95,11 @@ class Operations:
         clock: Clock,
         observer: Observer,
         revision: str = "",
+        approvals: Approvals | None = None,
     ) -> None:
         """`revision`: of the configuration that runs."""
+        self.approvals = approvals or Approvals(routes, store=store, dispatcher=dispatcher, clock=clock)
+        self.remediations = Remediations(routes, store, transport)
         self.silences, self._revision = silences, revision
         self._routes = {route.name: route for route in routes}
         self._table, self._store, self._dispatcher, self._intake = table, store, dispatcher, intake

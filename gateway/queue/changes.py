@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gateway.queue.approvals import is_waiting
 from gateway.queue.book import Book
 from gateway.queue.order import place, promote
 from gateway.queue.stand_ins import CANCELLED, settle
@@ -33,9 +34,11 @@ def cancel(book: Book, asked: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
 
 
 def replay_one(book: Book, at: Place | None) -> bool:
-    """Whether it changed. What may have been cut off or reached by earlier attempts (shrink, progress) still holds."""
+    """Whether it changed; what waits for approval does not. What may have been cut off or reached by earlier attempts
+    (shrink, progress) still holds.
+    """
     found = _find(book, at)
-    if at is None or found is None or found[2] < _LIVE:
+    if at is None or found is None or found[2] < _LIVE or (found[2] == _LIVE and is_waiting(book, found[0])):
         return False
     row, key, *_ = found
     head = place(book, row, (at[1], key))

@@ -10,6 +10,7 @@ from gateway.domain.change import Reason
 from gateway.domain.delivery import Claim, NewAlert, NewDelivery, State, Stored
 from gateway.domain.snapshot import encode
 from gateway.domain.telling import Decision, Word
+from gateway.queue.approvals import ASK
 from gateway.queue.book import Book, Rows, Value, storable
 from gateway.queue.clusters import Groups
 from gateway.queue.holds import end_held
@@ -81,6 +82,7 @@ class Entering:
         self._taken = occupied(book, incidents)
         self._log, self._groups = Log(book, remembered), Groups(book, self._now_us)
         self._rows: list[tuple[Value, ...]] = []
+        self._requests: list[tuple[Value, ...]] = []
 
     def enter(self, entry: Entry) -> Stored:
         entered = _Entered()
@@ -113,6 +115,8 @@ class Entering:
 
     def write(self) -> None:
         self._book.many(_INSERT, self._rows)
+        if self._requests:
+            self._book.db.executemany(ASK, self._requests)
         self._log.write()
 
     def _enter(self, entry: Entry, delivery: NewDelivery, place: _Place, entered: _Entered) -> None:
@@ -131,6 +135,8 @@ class Entering:
         entered.took += [] if delivery.stands_in_for else [delivery.route]
         waits = written(waits_for(delivery.stands_in_for, entered.due_us, delivery.due_us - place.due_us))
         self._rows.append(self._row(entry.row, alert.key, delivery, waits, head=head, due_us=due_us, lease_us=lease_us))
+        if delivery.approve_by_us:
+            self._requests.append((self._next_row, alert.key, now_us, delivery.approve_by_us))
         self._next_row = next(self._numbers, 0)
 
     def _end_stand_in(self, alert: NewAlert, delivery: NewDelivery, undone: set[str]) -> None:

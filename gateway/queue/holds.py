@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.domain.delivery import WINDOW_HOLD
+from gateway.queue.approvals import OF_INCIDENT
 from gateway.queue.book import Book
 from gateway.queue.order import give_up
 from gateway.queue.stand_ins import retime, settle
@@ -43,6 +44,7 @@ def end_windows(book: Book, asked: Sequence[Sequence[str]]) -> list[None]:
 def end_held(book: Book, key: str) -> list[str]:
     """Whatever of an incident is held gives way; the routes."""
     found = book.db.execute(HELD + book.for_update, (key,)).fetchall()
+    found += book.db.execute(OF_INCIDENT + book.for_update, (key,)).fetchall()
     give_up(book, [(row, head) for row, head, *_ in found], OVER)
     settle(book, [(alert, route) for *_, alert, route in found], OVER)
     return [route for *_, route in found]

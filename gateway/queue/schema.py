@@ -175,7 +175,58 @@ CREATE TABLE cluster (
 CREATE TABLE silence (id TEXT PRIMARY KEY, value TEXT NOT NULL, expires_us INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+CREATE TABLE approval (
+    delivery INTEGER PRIMARY KEY REFERENCES delivery (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    asked_us INTEGER NOT NULL,
+    expires_us INTEGER NOT NULL,
+    verdict TEXT NOT NULL DEFAULT '',
+    decided_us INTEGER,
+    who TEXT NOT NULL DEFAULT '',
+    why TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX approval_waiting ON approval (expires_us, delivery) WHERE verdict = '';
+CREATE INDEX approval_key ON approval (key) WHERE verdict = '';
+CREATE TABLE remediation (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    delivery TEXT NOT NULL,
+    alert TEXT NOT NULL,
+    route TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    dry_run INTEGER NOT NULL,
+    agreed TEXT NOT NULL,
+    asked_us INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 1,
+    ended_us INTEGER,
+    outcome TEXT NOT NULL DEFAULT '',
+    result TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX remediation_delivery ON remediation (delivery, id);
+CREATE INDEX remediation_hour ON remediation (route, dry_run, asked_us);
+CREATE INDEX remediation_asked ON remediation (asked_us);
+CREATE TABLE remediation_step (
+    remediation INTEGER NOT NULL REFERENCES remediation (id) ON DELETE CASCADE,
+    resource TEXT NOT NULL,
+    word TEXT NOT NULL,
+    said TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    at_us INTEGER NOT NULL,
+    undone_us INTEGER,
+    undone_by TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (remediation, resource)
+) WITHOUT ROWID;
+CREATE TABLE resource_lock (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until_us INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX resource_lock_holder ON resource_lock (holder);
+CREATE INDEX resource_lock_until ON resource_lock (until_us);
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Script n brings a file from version n to n + 1. A published one is never edited: a change is a further script."""
 
 _BASE32 = "abcdefghijklmnopqrstuvwxyz234567"

@@ -45,6 +45,7 @@ from gateway.queue.opening import SqliteBook
 from gateway.queue.reader import Reader
 from gateway.queue.room import Room
 from gateway.queue.schema import migrate
+from gateway.queue.sqlite_guards import SqliteGuards
 from gateway.queue.writer import Writer
 
 _HASTENED_AT_ONCE = 500
@@ -101,7 +102,7 @@ def _open_book(path: Path, clock: Clock) -> SqliteBook:
     return book
 
 
-class SqliteStore:
+class SqliteStore(SqliteGuards):
     """Fills `ports.Store`."""
 
     def __init__(

@@ -37,6 +37,8 @@ class Configuration:
         found = {value.get_secret_value() for c in self.gateway.credentials().values() for value in c.auth_values}
         if self.gateway.ops_token:
             found.add(self.gateway.ops_token.get_secret_value())
+        if self.gateway.approval_key:
+            found.add(self.gateway.approval_key.get_secret_value())
         for route in self.routes:
             found.update(route.settings.secrets())
         return found

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.domain.url import is_http
 from gateway.settings.mistakes import quoted
 from gateway.settings.units import choice, duration_between, flag, size_bytes
 
@@ -20,6 +21,7 @@ DEFAULT_ROUTES_DIR = Path("config/routes")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[^\s:/\[\]]+):(\d{1,5})")
 # Latin-1 without its control characters: what a header can carry and a vendor's form can hold.
+_SHORTEST_KEY = 20
 _PRINTABLE = re.compile(r"[\x20-\x7e\xa0-\xff]+")
 
 
@@ -87,6 +89,20 @@ def _ops_token(text: str) -> SecretStr | None:
     if not re.fullmatch(r"[\x21-\x7e]*", token):
         raise ValueError("a token consists of letters, digits and signs of ASCII, without blanks.")
     return SecretStr(token) if token else None
+
+
+def _signing_key(text: str) -> SecretStr | None:
+    key = text.strip()
+    if key and len(key) < _SHORTEST_KEY:
+        raise ValueError(f"a key needs at least {_SHORTEST_KEY} characters, chosen by chance.")
+    return SecretStr(key) if key else None
+
+
+def _base_url(text: str) -> str:
+    url = text.strip().rstrip("/")
+    if url and (not is_http(url) or any(sign in url for sign in "@?#")):
+        raise ValueError(f"{quoted(text)} is not an address. Write it as in https://optix.example.com.")
+    return url
 
 
 def _file(text: str) -> Path | None:
@@ -166,6 +182,12 @@ class GatewaySettings(BaseSettings):
     )
     shutdown_grace_s: Annotated[float, _read(partial(duration_between, low="0s", high="1h"))] = Field(
         10.0, description="how long attempts under way may take to finish at shutdown"
+    )
+    approval_url: Annotated[str, _read(_base_url)] = Field(
+        "", description="where people reach the ops listener, for links in requests for approval"
+    )
+    approval_key: Annotated[SecretStr | None, _read(_signing_key)] = Field(
+        None, description="signs those links; without it there are none"
     )
     disk_reserve_bytes: Annotated[int, _read(size_bytes)] = Field(
         64 << 20, description="with less free disk than this no alerts are taken in"

@@ -9,10 +9,11 @@ from pydantic import SecretStr
 
 from gateway.destinations import Destination, load
 from gateway.domain.filter import FILTER_KEYS
+from gateway.settings.guards import GUARD_KEYS
 from gateway.settings.policies import POLICY_KEYS
 from gateway.settings.telling import TELLING_KEYS
 
-COMMON_KEYS = ("DESTINATION", *FILTER_KEYS, *POLICY_KEYS, *TELLING_KEYS)
+COMMON_KEYS = ("DESTINATION", *FILTER_KEYS, *POLICY_KEYS, *TELLING_KEYS, *GUARD_KEYS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,3 +29,4 @@ def _telling(route: ConfiguredRoute) -> Iterator[str]:
     yield schedule.mute.describe() if schedule and schedule.mute else ""
     yield route.when_muted
     yield route.when.text if route.when else ""
+    yield repr((route.approval, route.guard))

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from gateway.destinations import DestinationSettings, FormatFault, kinds
 from gateway.domain.alert import Alert
 from gateway.domain.filter import FILTER_KEYS, Filter, FilterMistakes, parse_filter
+from gateway.domain.notify import CHANGES
 from gateway.domain.optix import parse
 from gateway.domain.policy import Policy
 from gateway.pipeline.configured import ConfiguredRoute
@@ -19,6 +20,7 @@ from gateway.samples import load as load_sample
 from gateway.samples import names as sample_names
 from gateway.settings.envfile import Layer, Value
 from gateway.settings.gateway import DEFAULT_SOURCE
+from gateway.settings.guards import GUARD_KEYS, Guards, check_guards, read_guards
 from gateway.settings.keys import Keys, unknown_keys
 from gateway.settings.kinds import COMMON_KEYS, Kind, kind_of
 from gateway.settings.mistakes import Mistake, listed, nearest, or_nearest, quoted
@@ -28,7 +30,7 @@ from gateway.settings.sentences import ended, sentence
 from gateway.settings.telling import TELLING_KEYS, Telling, check_chains, check_digests, read_telling, usual_notify
 from gateway.settings.units import items, unknown_choice
 
-_ROUTE_KEYS = (*FILTER_KEYS, *POLICY_KEYS, *TELLING_KEYS)
+_ROUTE_KEYS = (*FILTER_KEYS, *POLICY_KEYS, *TELLING_KEYS, *GUARD_KEYS)
 _LINE_ENDS = re.compile(r"[\r\n]+")
 
 
@@ -37,6 +39,7 @@ def read_routes(entries: Sequence[RouteEntries], mistakes: list[Mistake]) -> tup
     names = [route.name for route in entries]
     read = {route.name: _read_route(route, names) for route in entries}
     check_chains({name: (found.telling.chain, found.keys) for name, found in read.items()})
+    check_guards({name: (found.guards, found.telling.chain.fallback, found.keys) for name, found in read.items()})
     for found in read.values():
         mistakes += found.keys.mistakes
     return tuple(found.route for found in read.values() if found.route and not found.keys.mistakes)
@@ -47,6 +50,7 @@ class _Read(NamedTuple):
 
     route: ConfiguredRoute | None
     telling: Telling
+    guards: Guards
     keys: Keys
 
 
@@ -54,22 +58,24 @@ def _read_route(entries: RouteEntries, names: Sequence[str]) -> _Read:
     keys = Keys()
     kind = _read_kind(entries, names, keys)
     if kind is None:
-        return _Read(None, _read_common(entries, keys), keys)
+        return _Read(None, _read_common(entries, keys), read_guards(keys, None), keys)
     _refuse_unknown(entries, keys, kind.known, f"a route to {kind.name} has no such key")
     _take(keys, (*_ROUTE_KEYS, *kind.keys), entries.layers, kind.known, kind.secrets)
     _check_files(kind, keys)
     chosen = _read_filter(keys)
     policy = read_policy(keys, usual_policy(kind.destination))
-    telling = read_telling(keys, usual_notify(kind.destination, policy.backlog))
+    guards = read_guards(keys, kind.destination)
+    usual = usual_notify(kind.destination, policy.backlog)
+    telling = read_telling(keys, CHANGES if guards.approval else usual)
     settings = _read_settings(entries, kind, keys)
     if settings is not None:
         check_digests(settings, keys)
     if chosen is None or settings is None or keys.mistakes:
-        return _Read(None, telling, keys)
+        return _Read(None, telling, guards, keys)
     route = ConfiguredRoute(
-        entries.name, chosen, policy, kind.name, kind.destination, settings, entries.origin, *telling
+        entries.name, chosen, policy, kind.name, kind.destination, settings, entries.origin, *telling, *guards
     )
-    return _Read(route, telling, keys)
+    return _Read(route, telling, guards, keys)
 
 
 def _read_common(entries: RouteEntries, keys: Keys) -> Telling:

@@ -16,7 +16,7 @@ from gateway.settings.names import PREFIX, SETTINGS, SOURCE_KEYS, Named, take_ap
 from gateway.settings.sentences import sentence
 from gateway.settings.units import items
 
-_SECRETS = frozenset({"GATEWAY_AUTH_VALUES", "GATEWAY_OPS_TOKEN", "GATEWAY_DATABASE"})
+_SECRETS = frozenset({"GATEWAY_AUTH_VALUES", "GATEWAY_OPS_TOKEN", "GATEWAY_APPROVAL_KEY", "GATEWAY_DATABASE"})
 _EMPTY_MEANS_OFF = "GATEWAY_OPS_LISTEN"
 
 _NO_CREDENTIALS = (
@@ -64,7 +64,7 @@ def read_serving(named: Named, mistakes: list[Mistake], *, need_sources: bool) -
     """With the default in place of every wrong value, so that all the rest can be checked too."""
     given = _Given(_own(named, mistakes), _sources(named, mistakes))
     settings = _build(given)
-    _check_tls(given.own)
+    _check_pairs(given.own)
     _check_addresses(settings, given.own)
     incomplete = _check_credentials(settings, given)
     if need_sources and not incomplete and not _anybody_may_send(settings):
@@ -128,11 +128,17 @@ def _build(given: _Given) -> GatewaySettings:
         return GatewaySettings.model_validate(given.arguments())
 
 
-def _check_tls(keys: Keys) -> None:
-    pair = ("GATEWAY_TLS_CERT", "GATEWAY_TLS_KEY")
-    for present, absent in (pair, pair[::-1]):
-        if present in keys.values and absent not in keys.values and absent not in keys.broken:
-            keys.mistakes.append(keys.values[present].mistake(f"{absent} is missing. TLS needs both, or neither."))
+_PAIRS = {
+    ("GATEWAY_TLS_CERT", "GATEWAY_TLS_KEY"): "TLS needs both, or neither.",
+    ("GATEWAY_APPROVAL_URL", "GATEWAY_APPROVAL_KEY"): "Links for approval need both, or neither.",
+}
+
+
+def _check_pairs(keys: Keys) -> None:
+    for pair, why in _PAIRS.items():
+        for present, absent in (pair, pair[::-1]):
+            if present in keys.values and absent not in keys.values and absent not in keys.broken:
+                keys.mistakes.append(keys.values[present].mistake(f"{absent} is missing. {why}"))
 
 
 def _check_addresses(settings: GatewaySettings, keys: Keys) -> None:

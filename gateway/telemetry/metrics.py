@@ -22,7 +22,7 @@ PREFIX: Final = "optix_gateway_"
 ANSWERS: Final = ("accepted", "duplicate", "held", "400", "401", "404", "405", "408", "413", "503", "other")
 OUTCOMES: Final = (*(kind.value for kind in OutcomeClass), "interrupted")
 UNTOLD: Final = tuple(word.value for word in Word if word not in DELIVERED_WORDS)
-GIVEN_UP: Final = ("attempts", "deadline", "rejected", "too_large", "format", "other")
+GIVEN_UP: Final = ("attempts", "deadline", "rejected", "too_large", "format", "approval", "hourly", "guard", "other")
 BREAKER: Final[Mapping[RouteStatus, int]] = {RouteStatus.RUNNING: 0, RouteStatus.OPEN: 1, RouteStatus.PAUSED: 2}
 
 _DELIVERY_S: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200, 259200)

@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.domain.delivery import Claim, NewAlert, PutOff, Result, RouteState, RouteStatus, State, Stored
 from gateway.domain.outcome import Outcome
-from gateway.domain.telling import Decision, Word
+from gateway.domain.telling import Decision
 from gateway.ports import Clock
 from gateway.telemetry.metrics import ANSWERS, GIVEN_UP, Metrics
 
@@ -44,17 +44,17 @@ class TelemetryObserver:
             self._log.warning("webhook.held", reason=alert.held[:_SHOWN], **fields)
         else:
             decided = alert.decisions + stored.decided
-            self._count_new(source, alert, stored.routes, decided)
+            self._count_new(source, alert, stored.routes)
             if decided and (untold := self._count_untold(decided)):
                 fields["untold"] = untold
             self._log.info("webhook.accepted", severity=alert.severity, routes=stored.routes, **fields)
 
-    def _count_new(self, source: str, alert: NewAlert, routes: Sequence[str], decided: Sequence[Decision]) -> None:
+    def _count_new(self, source: str, alert: NewAlert, routes: Sequence[str]) -> None:
         self._metrics.webhooks.add(source, "accepted")
         self._metrics.alerts.add(source, alert.severity)
-        failed = {decision.route for decision in decided if decision.word is Word.FAILED} if decided else ()
+        parked = {delivery.route for delivery in alert.deliveries if delivery.parked}
         for route in routes:
-            self._metrics.deliveries.add(route, State.PARKED if route in failed else State.PENDING)
+            self._metrics.deliveries.add(route, State.PARKED if route in parked else State.PENDING)
 
     def _count_untold(self, decided: Sequence[Decision]) -> tuple[str, ...]:
         """`soc: unchanged` of each receiver that is not told, at most 20 with a count of the rest."""

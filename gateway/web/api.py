@@ -101,6 +101,8 @@ def no_such(thing: str) -> Refusal:
 
 _PLURAL: dict[str, str] = {
     "alert": "alerts",
+    "approval": "approvals",
+    "remediation": "remediations",
     "delivery": "deliveries",
     "incident": "incidents",
     "job": "jobs",

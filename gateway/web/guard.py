@@ -18,12 +18,15 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 class Guard:
     """`token` "" means that none is needed: the settings allow that on a loopback address only. Then every web page
     that the operator opens could reach us too, so names that are not ours (DNS rebinding) and foreign origins are
-    refused. `page_paths` are served without a token as well: a page that asks for it and holds no data.
+    refused. `page_paths` are served without a token as well: a page that asks for it and holds no data. So are
+    `form_paths`, which also take what a form sends: what they are asked carries a signature of its own.
     """
 
-    def __init__(self, token: str, page_paths: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, token: str, page_paths: frozenset[str] = frozenset(), *, form_paths: frozenset[str] = frozenset()
+    ) -> None:
         self._digest = digest_of(token) if token else None
-        self._open = OPEN_PATHS | page_paths
+        self._open, self._forms = OPEN_PATHS | page_paths | form_paths, form_paths
 
     def admit(self, request: web.BaseRequest) -> None:
         """Refusal when it may not pass."""
@@ -33,7 +36,7 @@ class Guard:
             headers = {"WWW-Authenticate": 'Bearer realm="ops"'}
             hint = "send the header Authorization: Bearer <GATEWAY_OPS_TOKEN>"
             raise Refusal(401, "the ops token is missing or wrong", hint=hint, headers=headers)
-        if request.method == "POST" and not _is_json(request):
+        if request.method == "POST" and request.path not in self._forms and not _is_json(request):
             raise Refusal(415, "the body is not declared as JSON", hint="send Content-Type: application/json")
 
     def _is_bearer(self, authorization: str) -> bool:

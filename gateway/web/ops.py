@@ -15,11 +15,15 @@ from gateway.pipeline.operations import Operations
 from gateway.ports import Clock, StoreUnavailable, UnknownCursor
 from gateway.web.answers import SERVER, error_answer, json_answer
 from gateway.web.api import ROOT, ReadingApi
+from gateway.web.approval_page import PATH as APPROVAL_PAGE
+from gateway.web.approval_page import ApprovalPage
+from gateway.web.approvals import ApprovalsApi
 from gateway.web.changes import ChangingApi
 from gateway.web.guard import Guard
 from gateway.web.protocol import report_failure
 from gateway.web.recordings import RecordingsApi
 from gateway.web.refusal import Refusal
+from gateway.web.remediations import RemediationsApi
 from gateway.web.silences import SilencesApi
 
 Scrape: TypeAlias = Callable[[], Awaitable[bytes]]
@@ -50,13 +54,14 @@ def ops_application(
     is. `open_paths`: those of them that are served without the token, because a browser asks for it on them. Security
     headers that a handler sets itself are kept.
     """
-    guard = Guard(token or "", open_paths)
+    guard = Guard(token or "", open_paths, form_paths=frozenset({APPROVAL_PAGE}))
     application = web.Application(client_max_size=max_bytes, middlewares=[_answering(guard)])
     own = [*Health(operations, clock, scrape).routes(), *ReadingApi(operations, clock).routes()]
     own += RecordingsApi(operations, clock).routes()
     shown = list(page) or [web.get("/", _index)]
     changing = [*ChangingApi(operations, clock).routes(), *SilencesApi(operations, clock).routes()]
-    application.add_routes([*own, *changing, *shown])
+    changing += [*ApprovalsApi(operations).routes(), *RemediationsApi(operations).routes()]
+    application.add_routes([*own, *changing, *ApprovalPage(operations).routes(), *shown])
     return application
 
 

@@ -22,6 +22,7 @@ ALERT_WORDS = (
     "source", "environment", "alert_id", "key", "severity", "type", "rule", "held", "since", "until",
 )  # fmt: skip
 INCIDENT_WORDS = ("source", "environment", "rule", "key", "open")
+APPROVAL_WORDS = ("key", "decided", "limit")
 PAGE_WORDS = ("limit", "cursor")
 _ALIASES = {"alert_type": "type", "id": "ids", "states": "state", "routes": "route"}
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -118,6 +119,15 @@ def span_us(text: str, name: str) -> int:
     if span is None or text.strip() != f"{span[1]}{span[2]}":
         raise Refusal(400, f"{name} is {text[:60]!r}", hint="how long: 30m, 2h, 3d")
     return int(span[1]) * _UNITS_US[span[2]]
+
+
+def single(values: Given, name: str) -> str:
+    """Empty where it is not given."""
+    return _one(values, name)
+
+
+def is_set(values: Given, name: str) -> bool:
+    return bool(_boolean(values, name))
 
 
 def _many(values: Given, name: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from gateway.domain.filter import FILTER_KEYS
 from gateway.pipeline.operations import Operations
 from gateway.settings.configuration import Configuration, read_configuration
 from gateway.settings.gateway import GatewaySettings
+from gateway.settings.guards import GUARD_KEYS
 from gateway.settings.kinds import COMMON_KEYS, kind_of
 from gateway.settings.names import SETTINGS, SOURCE_KEYS
 from gateway.settings.policies import POLICY_KEYS
@@ -165,7 +166,7 @@ def test_every_key_that_is_named_exists() -> None:
 
 
 def test_every_filter_and_policy_key_is_named() -> None:
-    assert {*FILTER_KEYS, *POLICY_KEYS, *TELLING_KEYS} <= named(r"^([A-Z][A-Z_]+)$")
+    assert {*FILTER_KEYS, *POLICY_KEYS, *TELLING_KEYS, *GUARD_KEYS} <= named(r"^([A-Z][A-Z_]+)$")
 
 
 def test_the_kinds_of_destination_that_are_named_exist() -> None:

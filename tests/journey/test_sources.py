@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from gateway.wiring import CannotStart
+from gateway.web.listening import CannotStart
 from tests.journey.journey_world import SAMPLE, SECRET, Receiver, a_body, a_gateway, a_route, environment
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.settings.configuration import read_configuration
-from gateway.wiring import CannotStart, running
+from gateway.web.listening import CannotStart
+from gateway.wiring import running
 from tests.journey.journey_world import Process, a_gateway, environment
 
 

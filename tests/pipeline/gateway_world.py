@@ -21,6 +21,7 @@ from gateway.domain.outcome import Outcome
 from gateway.domain.policy import Backlog, Policy, RetryPolicy
 from gateway.domain.query import AttemptRow, DeliveryRow
 from gateway.domain.route import RouteTable
+from gateway.pipeline.approvals import Approvals, Links
 from gateway.pipeline.attempt import Courier
 from gateway.pipeline.choosing import Chooser
 from gateway.pipeline.configured import ConfiguredRoute
@@ -257,6 +258,7 @@ class World:
         self.receiver = Receiver(self.clock)
         self.journal = Journal()
         self.wrap: Callable[[Store], Store] = lambda store: store
+        self.links = Links()
         self.path = folder / "gateway.db"
         self._sqlite: SqliteStore | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -295,6 +297,13 @@ class World:
 
     def _join(self) -> None:
         table = RouteTable([(route.name, route.filter) for route in self.routes])
+        self.approvals = Approvals(
+            self.routes,
+            store=self.store,
+            dispatcher=self.dispatcher,
+            clock=self.clock,
+            links=self.links,
+        )
         self.intake = Intake(
             Chooser(self.routes, table, self.silences),
             dispatcher=self.dispatcher,
@@ -302,6 +311,7 @@ class World:
             clock=self.clock,
             observer=self.journal,
             revision="r1",
+            approvals=self.approvals,
         )
         self.jobs = Jobs(self.store, self.dispatcher, self.journal)
         self.housekeeping = Housekeeping(
@@ -320,6 +330,7 @@ class World:
             clock=self.clock,
             observer=self.journal,
             revision="r1",
+            approvals=self.approvals,
         )
 
     def run_jobs(self) -> None:

@@ -29,7 +29,7 @@ async def test_the_folders_are_made_and_the_file_is_set_up(sqlite: SqliteEngine)
     db = sqlite3.connect(sqlite.path)
     found = [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "auto_vacuum", "user_version")]
     db.close()
-    assert found == ["wal", 2, 2]
+    assert found == ["wal", 2, 3]
 
 
 async def test_closing_leaves_one_file_and_its_lock(sqlite: SqliteEngine) -> None:

@@ -36,6 +36,8 @@ def test_without_any_setting_the_defaults_hold(site: Site) -> None:
         "log_level": "info",
         "tls_cert": None,
         "tls_key": None,
+        "approval_url": "",
+        "approval_key": None,
     }
 
 

@@ -15,6 +15,7 @@ from gateway.domain.delivery import (
     Member,
     MemberResult,
     NewAlert,
+    NewDelivery,
     Result,
     RouteState,
     RouteStatus,
@@ -116,7 +117,7 @@ async def test_a_repeat_tells_nobody_anew(told: Told) -> None:
 
 
 async def test_a_delivery_that_is_parked_from_the_start_counts_as_parked(told: Told) -> None:
-    new = NEW._replace(decisions=(Decision("soc", Word.FAILED, "WHEN has no answer"),))
+    new = NEW._replace(deliveries=(NewDelivery("soc", parked="WHEN has no answer"),))
     told.observer().webhook_accepted("optix", Stored("a-1", routes=("soc",)), new, 2)
     assert await told.count('optix_gateway_deliveries_total{route="soc",state="parked"}') == 1
     assert await told.count('optix_gateway_deliveries_total{route="soc",state="pending"}') == 0

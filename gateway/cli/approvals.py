@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+from gateway.cli.client import Ops, Url, answered, rows_of, why_refused
+from gateway.cli.configuration import AsJson, EnvFiles, load_settings
+from gateway.cli.output import as_json, cell, counted, fail, line, page
+from gateway.cli.silences import login
+from gateway.domain.alert import JSON
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+_COLUMNS = ("delivery", "verdict", "expires_at", "environment", "rule", "severity", "who", "why", "plan", "summary")
+_DONE = {"approve": "approved", "reject": "rejected"}
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", show_default=False, help="Deliveries, as `list` shows.")]
+Incident = Annotated[
+    str | None, typer.Option("--incident", metavar="KEY", help="All that waits of one incident, instead of ids.")
+]
+Reason = Annotated[str, typer.Option(help="Why, for whoever asks later.")]
+Author = Annotated[str, typer.Option(help="Who; the login name unless given.")]
+
+
+@app.command("list")
+def list_(
+    *,
+    incident: Annotated[str | None, typer.Option("--incident", metavar="KEY", help="Of this incident only.")] = None,
+    decided: Annotated[bool, typer.Option("--decided", help="Those that are decided too, the youngest first.")] = False,
+    env_file: EnvFiles = None,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """List what waits for approval: what would be done, and until when it may be approved."""
+    asked = {"decided": "true"} if decided else {"key": incident} if incident else None
+    found = Ops.of(load_settings(env_file), url).get("approvals", query=asked)
+    if json_:
+        as_json(dict(found))
+        return
+    page(_COLUMNS, rows_of(found, "approvals"), None)
+
+
+def _deciding(verb: str) -> Callable[..., None]:
+    def command(
+        ids: Ids = None,
+        *,
+        incident: Incident = None,
+        reason: Reason = "",
+        author: Author = "",
+        env_file: EnvFiles = None,
+        url: Url = None,
+        json_: AsJson = False,
+    ) -> None:
+        if bool(ids) == bool(incident):
+            raise fail(f"Say what to {verb}: ids, or --incident KEY, and not both.", code=2)
+        said: dict[str, JSON] = {"author": author or login(), "reason": reason}
+        ops = Ops.of(load_settings(env_file), url)
+        if incident:
+            _decide_all(verb, incident, said, ops, json_=json_)
+        else:
+            _decide_each(verb, ids or [], said, ops, json_=json_)
+
+    return command
+
+
+for _verb, _words in (("approve", "Let these deliveries go"), ("reject", "Give these deliveries up")):
+    app.command(_verb, help=f"{_words}. What is decided already stays so.")(_deciding(_verb))
+
+
+def _decide_each(verb: str, ids: Sequence[str], said: dict[str, JSON], ops: Ops, *, json_: bool) -> None:
+    replies = {delivery: ops.ask("POST", "deliveries", delivery, verb, body=said) for delivery in ids}
+    if json_:
+        as_json({delivery: reply.body for delivery, reply in replies.items()})
+    for delivery, reply in replies.items():
+        if not reply.ok:
+            line(f"{delivery}: {' '.join(filter(None, why_refused(reply)))}", error=True)
+        elif not json_:
+            line(f"{delivery}: {_DONE[verb]}")
+    if not all(reply.ok for reply in replies.values()):
+        raise typer.Exit(1)
+
+
+def _decide_all(verb: str, key: str, said: dict[str, JSON], ops: Ops, *, json_: bool) -> None:
+    found = answered(ops.ask("POST", "incidents", key, verb, body=said))
+    if json_:
+        as_json(dict(found))
+        return
+    deliveries = found.get("deliveries")
+    changed = deliveries if isinstance(deliveries, list) else []
+    for delivery in changed:
+        line(f"{cell(delivery)}: {_DONE[verb]}")
+    line(f"{counted(len(changed), 'delivery', 'deliveries')} {_DONE[verb]}.")

@@ -1,0 +1,55 @@
+"""What a remediation is: a destination that looks at each resource, plans, and writes where something has to change.
+
+All of it is pure, so that a plan can be tested without anything to change. `gateway/pipeline/remedy.py` carries it out:
+it looks, asks for the plan, puts what is to be replaced on disk, and writes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, TypeVar
+
+from gateway.destinations import DestinationSettings
+from gateway.domain.message import Answer, Message
+from gateway.domain.outcome import Outcome
+from gateway.domain.remediation import Step
+
+S_contra = TypeVar("S_contra", bound=DestinationSettings, contravariant=True)
+
+
+class Target(NamedTuple):
+    """`resource`: its name, as the alert says it. `environment`: whose it has to be. `rule`: what is wrong with it."""
+
+    resource: str
+    environment: str
+    rule: str
+
+
+class Plan(NamedTuple):
+    """`said`: what changes, "" where nothing does. `after`: the setting as it is to be written."""
+
+    said: str
+    after: str
+
+
+class Found(NamedTuple):
+    """What looking brought: the `setting` as it is, or how it `ended` with that resource. `outcome`: of the answer."""
+
+    setting: str
+    ended: Step | None
+    outcome: Outcome
+
+
+class Remedy(Protocol[S_contra]):
+    def asks(self, target: Target, settings: S_contra) -> str:
+        """What is asked for, in one line for people, without looking."""
+
+    def look(self, target: Target, settings: S_contra) -> Message: ...
+
+    def read(self, target: Target, answer: Answer) -> Found: ...
+
+    def plan(self, target: Target, setting: str, settings: S_contra) -> Plan: ...
+
+    def write(self, target: Target, setting: str, settings: S_contra) -> Message: ...
+
+    def wrote(self, target: Target, answer: Answer) -> Found:
+        """`setting` is "" always; `ended` None: it was written."""

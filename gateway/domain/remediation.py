@@ -1,0 +1,143 @@
+"""A route that changes something out there instead of telling somebody: what keeps that safe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import NamedTuple
+
+from gateway.domain.alert import Alert
+from gateway.domain.pattern import fold
+
+HOURLY = 10
+HOUR_US = 3_600_000_000
+NOTHING_OPEN = "none of its resources is OPEN, and a remediation is for those alone"
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """`hourly`: so many alerts are acted upon in an hour, others are parked. `dry_run`: it is only said what would
+    change.
+    """
+
+    hourly: int = HOURLY
+    dry_run: bool = True
+
+
+def only_open(alert: Alert) -> Alert:
+    """The alert with its OPEN resources alone."""
+    return replace(alert, resources=tuple(resource for resource in alert.resources if resource.is_open))
+
+
+def only_open_body(body: bytes, alert: Alert) -> bytes:
+    """The event as received with its OPEN resources alone: byte for byte where there are no others. `alert`: read from
+    it. What cannot be taken apart raises ValueError.
+    """
+    if alert.open_count == len(alert.resources):
+        return body
+    event = json.loads(body)
+    payload = event["payloadData"]
+    listed = payload["affectedResources"]
+    payload["affectedResources"] = [r for r in (listed if isinstance(listed, list) else [listed]) if _is_open(r)]
+    return json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _is_open(resource: object) -> bool:
+    return isinstance(resource, Mapping) and str(resource.get("state", "")).casefold() == "open"
+
+
+def locks_of(alert: Alert) -> tuple[str, ...]:
+    """What nobody else may change meanwhile: the open resources, the same text whichever rule names them."""
+    names = {f"{fold(alert.environment)}\n{fold(resource.info)}" for resource in alert.resources if resource.is_open}
+    return tuple(sorted(names))
+
+
+class Work(NamedTuple):
+    """What is about to be asked for. `delivery`, `alert`: the gateway's ids. `key`: of the incident. `locks`: as
+    `locks_of`. `plan`: what is asked for, in words. `agreed`: who approved it, "" where nobody had to. `hourly`: how
+    much the route may do in an hour. `lease_us`: for how long the locks hold if no end is written.
+    """
+
+    delivery: str
+    alert: str
+    route: str
+    kind: str
+    key: str
+    environment: str
+    rule: str
+    locks: tuple[str, ...]
+    plan: str
+    dry_run: bool
+    agreed: str
+    hourly: int
+    lease_us: int
+
+
+class Begun(NamedTuple):
+    """`id` None: it may not begin, because another delivery (`busy`) holds one of the resources, or because the route
+    did so much in the last hour (`spent`).
+    """
+
+    id: int | None
+    busy: str = ""
+    spent: int = 0
+
+
+class StepWord(StrEnum):
+    """What became of one resource. `changing`: it was about to be changed, and no end is written."""
+
+    CHANGING = "changing"
+    CHANGED = "changed"
+    SAFE = "already safe"
+    NOT_OURS = "not ours"
+    FAILED = "failed"
+    WOULD_CHANGE = "would change"
+
+
+class Step(NamedTuple):
+    """One resource of a remediation. `before`, `after`: its setting as it was replaced and as it was written; "" where
+    nothing was written.
+    """
+
+    resource: str
+    word: StepWord
+    said: str = ""
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    resource: str
+    word: StepWord
+    said: str
+    before: str
+    after: str
+    at_us: int
+    undone_us: int | None = None
+    undone_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemediationRow:
+    """One entry of the audit trail. `ended_us` None: no end is written (yet). `tries`: how often it was asked for."""
+
+    id: int
+    delivery: str
+    alert: str
+    route: str
+    kind: str
+    key: str
+    environment: str
+    rule: str
+    plan: str
+    dry_run: bool
+    agreed: str
+    asked_us: int
+    tries: int
+    ended_us: int | None
+    outcome: str
+    result: str
+    steps: tuple[StepRow, ...] = ()

@@ -1,0 +1,154 @@
+"""One attempt on a route that asks first, or that changes things: everything that must hold before something is done.
+
+The last gate before the receiver. However a delivery came here (at once, replayed, from before its route had APPROVAL),
+nothing passes that nobody approved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias
+
+import structlog
+
+from gateway.destinations import Context
+from gateway.destinations._remedy import Target
+from gateway.domain.alert import Alert
+from gateway.domain.approval import ApprovalRow, ApprovalRule, Verdict, waits_until
+from gateway.domain.condition import Reading
+from gateway.domain.delivery import Claim, State
+from gateway.domain.message import Answer
+from gateway.domain.outcome import Outcome, OutcomeClass
+from gateway.domain.remediation import NOTHING_OPEN, Begun, Guard, Work, locks_of, only_open, only_open_body
+from gateway.domain.retry import Step
+from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.remedy import Remediator
+from gateway.ports import Clock, Store, Transport
+
+_SECOND_US = 1_000_000
+_LEASE_MARGIN_US = 30 * _SECOND_US
+_BUSY_S = 2.0
+
+
+class Tried(NamedTuple):
+    """`answer` None: nothing was sent. `step` None: what follows is for the retry rule to say."""
+
+    outcome: Outcome
+    answer: Answer | None = None
+    step: Step | None = None
+
+
+Send: TypeAlias = Callable[[ConfiguredRoute, Alert, Context], Awaitable[Tried]]
+
+
+class Guarded:
+    def __init__(self, store: Store, transport: Transport, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._remediator = Remediator(store, transport)
+
+    async def attempt(self, route: ConfiguredRoute, claim: Claim, alert: Alert, context: Context, send: Send) -> Tried:
+        agreed = ""
+        if route.approval:
+            row = await self._asked(route.approval, claim)
+            if row is None or row.verdict is not Verdict.APPROVED:
+                return _parked(waits_until(row.expires_us) if row else "there is no such delivery", "approval")
+            agreed = f"{row.who}: {row.why}" if row.why else row.who
+        if route.guard is None:
+            return await send(route, alert, context)
+        if not route.filter.takes(Reading(alert)):
+            return _parked("the filter of this route does not take the alert any more", "guard")
+        if not alert.open_count:
+            return Tried(Outcome(OutcomeClass.OK, NOTHING_OPEN), None, Step(State.SUPERSEDED))
+        context = replace(context, body=only_open_body(context.body, alert))
+        return await self._changing(route, route.guard, claim, only_open(alert), context, send, agreed)
+
+    async def _asked(self, rule: ApprovalRule, claim: Claim) -> ApprovalRow | None:
+        return await self._store.ask_approval(claim.delivery_id, self._clock.now_us() + rule.expires_us)
+
+    async def _changing(
+        self,
+        route: ConfiguredRoute,
+        guard: Guard,
+        claim: Claim,
+        alert: Alert,
+        context: Context,
+        send: Send,
+        agreed: str,
+    ) -> Tried:
+        begun = await self._store.begin_work(_work(route, guard, claim, alert, agreed))
+        if begun.id is None:
+            return _not_begun(begun, guard)
+        try:
+            tried = await self._done(route, guard, begun.id, alert, context, send)
+        except Exception as error:
+            await self._store.end_work(begun.id, claim.delivery_id, "ours", f"unexpected {type(error).__name__}")
+            raise
+        await self._store.end_work(begun.id, claim.delivery_id, tried.outcome.kind, tried.outcome.reason)
+        structlog.get_logger().info(
+            "remediation.ended",
+            remediation=begun.id,
+            delivery=claim.delivery_id,
+            route=route.name,
+            dry_run=guard.dry_run,
+            outcome=tried.outcome.kind,
+            reason=tried.outcome.reason,
+        )
+        return tried
+
+    async def _done(
+        self, route: ConfiguredRoute, guard: Guard, work_id: int, alert: Alert, context: Context, send: Send
+    ) -> Tried:
+        if route.destination.remedy is not None:
+            return Tried(*await self._remediator.carry_out(route, guard, work_id, targets_of(alert)))
+        if guard.dry_run:
+            said = f"DRY_RUN: nothing was sent; it would be {plan_of(route, alert)}"
+            return Tried(Outcome(OutcomeClass.OK, said))
+        return await send(route, alert, context)
+
+
+def targets_of(alert: Alert) -> tuple[Target, ...]:
+    """Each open resource once."""
+    names = dict.fromkeys(resource.info for resource in alert.resources if resource.is_open)
+    return tuple(Target(name, alert.environment, alert.rule) for name in names)
+
+
+def plan_of(route: ConfiguredRoute, alert: Alert) -> str:
+    """What is asked for on such a route, in words, without looking at anything."""
+    targets = targets_of(alert)
+    if route.destination.remedy is not None:
+        remedy, settings = route.destination.remedy, route.settings
+        return "; ".join(remedy.asks(target, settings) for target in targets)
+    return (
+        f"{route.kind} is sent the alert with {len(targets)} OPEN resources: {', '.join(t.resource for t in targets)}"
+    )
+
+
+def _work(route: ConfiguredRoute, guard: Guard, claim: Claim, alert: Alert, agreed: str) -> Work:
+    return Work(
+        delivery=claim.delivery_id,
+        alert=claim.alert_id,
+        route=route.name,
+        kind=route.kind,
+        key=alert.key,
+        environment=alert.environment,
+        rule=alert.rule,
+        locks=locks_of(alert),
+        plan=plan_of(route, alert),
+        dry_run=guard.dry_run,
+        agreed=agreed,
+        hourly=guard.hourly,
+        lease_us=int(route.policy.timeout_s * _SECOND_US) + _LEASE_MARGIN_US,
+    )
+
+
+def _not_begun(begun: Begun, guard: Guard) -> Tried:
+    if begun.busy:
+        said = f"another delivery acts on the same resource ({begun.busy})"
+        return Tried(Outcome(OutcomeClass.RETRY, said), None, Step(State.PENDING, _BUSY_S, charged=False))
+    said = f"HOURLY={guard.hourly} is reached: replay it once it is clear why there is so much to change"
+    return _parked(said, "hourly")
+
+
+def _parked(why: str, word: str) -> Tried:
+    return Tried(Outcome(OutcomeClass.OURS, why), None, Step(State.PARKED, charged=False, given_up=word))

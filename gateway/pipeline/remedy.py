@@ -1,0 +1,142 @@
+"""Carries a remediation out, resource by resource: look, plan, put on disk what is replaced, write.
+
+What fails with one resource does not keep the others from their turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.destinations._remedy import Found, Remedy, Target
+from gateway.domain.message import Answer, Message
+from gateway.domain.outcome import Outcome, OutcomeClass
+from gateway.domain.remediation import Guard, RemediationRow, Step, StepRow, StepWord
+from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.mask import mask
+from gateway.ports import Store, Transport
+
+_ONE_S = 15.0
+_WORST_FIRST = (OutcomeClass.RATE_LIMITED, OutcomeClass.RETRY, OutcomeClass.AUTH, OutcomeClass.REJECTED)
+_NO_TIME = Outcome(OutcomeClass.RETRY, "no time was left for it")
+_SAID = 200
+
+
+class Remediator:
+    def __init__(self, store: Store, transport: Transport) -> None:
+        self._store, self._transport = store, transport
+
+    async def carry_out(
+        self, route: ConfiguredRoute, guard: Guard, work_id: int, targets: Sequence[Target]
+    ) -> tuple[Outcome, Answer | None]:
+        """What became of all together, and the last answer."""
+        row = await self._store.remediation(work_id)
+        earlier = {step.resource: step for step in row.steps} if row else {}
+        hand = _Hand(self._store, self._transport, route, work_id, dry_run=guard.dry_run)
+        outcomes: list[Outcome] = []
+        try:
+            async with asyncio.timeout(route.policy.timeout_s):
+                for target in targets:
+                    outcomes.append(await hand.one(target, earlier.get(target.resource)))  # noqa: PERF401 - may be cut off
+        except TimeoutError:
+            outcomes.append(_NO_TIME)
+        return _together(outcomes, hand.words, dry_run=guard.dry_run), hand.answer
+
+    async def undo(self, route: ConfiguredRoute, row: RemediationRow, who: str, *, force: bool) -> tuple[Step, ...]:
+        """Put back what each resource had before. One that was changed since is left alone, unless forced."""
+        hand = _Hand(self._store, self._transport, route, row.id, dry_run=False)
+        return tuple([await hand.undo(row, step, who, force=force) for step in row.steps if _can_be_undone(step)])
+
+
+class _Hand:
+    """At one work on one route. `words`: what became of how many resources. `answer`: the last one."""
+
+    def __init__(
+        self, store: Store, transport: Transport, route: ConfiguredRoute, work_id: int, *, dry_run: bool
+    ) -> None:
+        assert route.destination.remedy is not None  # noqa: S101 - its callers looked
+        self._store, self._transport, self._settings = store, transport, route.settings
+        self._remedy: Remedy[Any] = route.destination.remedy
+        self._work_id, self._dry_run, self._secrets = work_id, dry_run, route.settings.secrets()
+        self._limit_s = min(_ONE_S, route.policy.timeout_s)
+        self.words: Counter[StepWord] = Counter()
+        self.answer: Answer | None = None
+
+    async def one(self, target: Target, earlier: StepRow | None) -> Outcome:
+        step, outcome = await self._worked(target, earlier)
+        step = step._replace(said=mask(step.said, self._secrets)[:_SAID])
+        await self._store.put_step(self._work_id, step)
+        self.words[step.word] += 1
+        return outcome
+
+    async def _worked(self, target: Target, earlier: StepRow | None) -> tuple[Step, Outcome]:
+        found = await self._looked(target)
+        if found.ended:
+            return found.ended, found.outcome
+        plan = self._remedy.plan(target, found.setting, self._settings)
+        if not plan.said:
+            return _nothing_to_do(target, found.setting, earlier), found.outcome
+        if self._dry_run:
+            return Step(target.resource, StepWord.WOULD_CHANGE, plan.said), found.outcome
+        changing = Step(target.resource, StepWord.CHANGING, plan.said, found.setting, plan.after)
+        await self._store.put_step(self._work_id, changing)
+        wrote = await self._wrote(target, plan.after)
+        if wrote.ended:
+            return wrote.ended, wrote.outcome
+        return changing._replace(word=StepWord.CHANGED), wrote.outcome
+
+    async def _looked(self, target: Target) -> Found:
+        answer = await self._asked(self._remedy.look(target, self._settings))
+        return self._remedy.read(target, answer)
+
+    async def _wrote(self, target: Target, setting: str) -> Found:
+        answer = await self._asked(self._remedy.write(target, setting, self._settings))
+        return self._remedy.wrote(target, answer)
+
+    async def _asked(self, message: Message) -> Answer:
+        self.answer = await self._transport.send(message, self._limit_s)
+        return self.answer
+
+    async def undo(self, row: RemediationRow, step: StepRow, who: str, *, force: bool) -> Step:
+        target = Target(step.resource, row.environment, row.rule)
+        found = await self._looked(target)
+        if found.ended:
+            return found.ended
+        if found.setting != step.before:
+            if found.setting != step.after and not force:
+                return Step(
+                    step.resource, StepWord.FAILED, "it was changed since by somebody else: look, then force it"
+                )
+            wrote = await self._wrote(target, step.before)
+            if wrote.ended:
+                return wrote.ended
+        await self._store.put_undone(row.id, step.resource, who)
+        return Step(step.resource, StepWord.CHANGED, "as it was before")
+
+
+def _can_be_undone(step: StepRow) -> bool:
+    return bool(step.before) and step.undone_us is None
+
+
+def _nothing_to_do(target: Target, setting: str, earlier: StepRow | None) -> Step:
+    """Where an attempt before this one was cut off after it wrote, the change is its own."""
+    if (
+        earlier
+        and earlier.before
+        and earlier.word in (StepWord.CHANGING, StepWord.CHANGED)
+        and setting == earlier.after
+    ):
+        return Step(target.resource, StepWord.CHANGED, earlier.said)
+    return Step(target.resource, StepWord.SAFE)
+
+
+def _together(outcomes: Sequence[Outcome], words: Counter[StepWord], *, dry_run: bool) -> Outcome:
+    said = ", ".join(f"{count} {word}" for word, count in words.items()) or "nothing was done"
+    said = f"DRY_RUN: {said}" if dry_run else said
+    for kind in _WORST_FIRST:
+        for outcome in outcomes:
+            if outcome.kind is kind:
+                return Outcome(kind, f"{said}; {outcome.reason}", outcome.status, outcome.hint_s)
+    return Outcome(OutcomeClass.OK, said)

@@ -1,0 +1,157 @@
+"""Deliveries that a person has to approve: asked for, decided once, over when their time is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from gateway.domain.approval import APPROVAL_HOLD, ApprovalRow, Ruling, Verdict
+from gateway.queue.book import Book, storable
+from gateway.queue.order import place
+from gateway.queue.told import undelivered
+
+_MOST_TEXT = 500
+ASK = "INSERT INTO approval (delivery, key, asked_us, expires_us) VALUES (?, ?, ?, ?)"
+_ASK_AGAIN = """
+INSERT INTO approval (delivery, key, asked_us, expires_us) VALUES (?, ?, ?, ?)
+ON CONFLICT (delivery) DO UPDATE SET asked_us = excluded.asked_us, expires_us = excluded.expires_us, verdict = '',
+    decided_us = NULL, who = '', why = '' WHERE approval.verdict NOT IN ('', 'approved')
+"""
+_HOLD = "UPDATE delivery SET hold = ? WHERE id = ?"
+_PLACE = "SELECT id, route, key, state, remembers FROM delivery WHERE alert = ? AND route = ?"
+_ROWS = """
+SELECT d.alert, d.route, p.key, a.environment, a.rule, a.severity, a.summary, p.asked_us, p.expires_us,
+       CASE WHEN p.verdict <> '' THEN p.verdict WHEN d.state > 2 THEN 'withdrawn' ELSE 'waiting' END,
+       p.decided_us, p.who, p.why
+FROM approval AS p JOIN delivery AS d ON d.id = p.delivery JOIN alert AS a ON a.id = d.alert
+"""
+WAITING = _ROWS + " WHERE p.verdict = '' AND d.state < 3 ORDER BY p.expires_us, p.delivery LIMIT ?"
+WAITING_OF = _ROWS + " WHERE p.verdict = '' AND p.key = ? AND d.state < 3 ORDER BY p.delivery LIMIT ?"
+LATEST = _ROWS + " ORDER BY p.delivery DESC LIMIT ?"
+_ONE = _ROWS + " WHERE p.delivery = ?"
+_DECIDE = """
+UPDATE approval SET verdict = ?, decided_us = ?, who = ?, why = ? WHERE delivery = ? AND verdict = ''
+"""
+_EXPIRES = "SELECT expires_us FROM approval WHERE delivery = ?"
+_GO = """
+UPDATE delivery SET state = 0, head = ?, fresh = 0, due_us = ?, attempts = 0, first_us = 0, hold = '', reason = ?
+WHERE id = ?
+"""
+_END = "UPDATE delivery SET state = 6, head = 0, finished_us = ?, reason = ? WHERE id = ?"
+OVERDUE = """
+SELECT p.delivery, d.alert, d.route, d.key, d.state, d.remembers FROM approval AS p
+JOIN delivery AS d ON d.id = p.delivery WHERE p.verdict = '' AND p.expires_us <= ? ORDER BY p.expires_us LIMIT 200
+"""
+OF_INCIDENT = """
+SELECT d.id, d.head, d.alert, d.route FROM approval AS p JOIN delivery AS d ON d.id = p.delivery
+WHERE p.key = ? AND p.verdict = '' AND d.state = 2
+"""
+IS_WAITING = "SELECT 1 FROM approval WHERE delivery = ? AND verdict = ''"
+_PARKED = 2
+
+
+class Request(NamedTuple):
+    """For one delivery, until that time."""
+
+    delivery_id: str
+    expires_us: int
+
+
+def ask(book: Book, requests: Sequence[Request]) -> list[ApprovalRow | None]:
+    """How it stands with each, asking where nobody is asked; None for a delivery that does not exist."""
+    return [_ask(book, request) for request in requests]
+
+
+def _ask(book: Book, request: Request) -> ApprovalRow | None:
+    at = book.delivery_place(request.delivery_id)
+    found = book.db.execute(_PLACE, at).fetchone() if at else None
+    if found is None:
+        return None
+    row, _, key, *_ = found
+    if book.db.execute(_ASK_AGAIN, (row, key, book.now_us(), request.expires_us)).rowcount:
+        book.db.execute(_HOLD, (APPROVAL_HOLD, row))
+    return _row(book, book.db.execute(_ONE, (row,)).fetchone())
+
+
+def rule(book: Book, rulings: Sequence[Ruling]) -> list[tuple[str, ...]]:
+    """The deliveries that each ruling decided: those that waited for one."""
+    return [tuple(name for name in ruling.delivery_ids if _rule(book, name, ruling)) for ruling in rulings]
+
+
+def _rule(book: Book, name: str, ruling: Ruling) -> bool:
+    at = book.delivery_place(name)
+    found = book.db.execute(_PLACE + book.for_update, at).fetchone() if at else None
+    if found is None or found[3] != _PARKED:
+        return False
+    row, route, key, *_ = found
+    now_us, who, why = book.now_us(), storable(ruling.who[:_MOST_TEXT]), storable(ruling.why[:_MOST_TEXT])
+    (expires_us,) = book.db.execute(_EXPIRES, (row,)).fetchone() or (0,)
+    if expires_us <= now_us or not book.db.execute(_DECIDE, (ruling.verdict, now_us, who, why, row)).rowcount:
+        return False
+    reason = f"{ruling.verdict} by {who}" + (f": {why}" if why else "")
+    if ruling.verdict is Verdict.APPROVED:
+        book.db.execute(_GO, (int(place(book, row, (route, key))), now_us, reason, row))
+    else:
+        book.db.execute(_END, (now_us, reason, row))
+    return True
+
+
+def expire(book: Book, asked: Sequence[None]) -> list[tuple[str, ...]]:
+    """Requests whose time is over: their deliveries end, and what comes next is asked for anew."""
+    now_us = book.now_us()
+    ended: list[str] = []
+    for row, alert, route, key, state, remembers in book.db.execute(OVERDUE, (now_us,)).fetchall():
+        verdict = Verdict.WITHDRAWN if state > _PARKED else Verdict.EXPIRED
+        book.db.execute(_DECIDE, (verdict, now_us, "", "", row))
+        if state == _PARKED:
+            book.db.execute(_END, (now_us, "nobody approved it in time", row))
+            undelivered(book, [(route, key)] if remembers else [])
+            ended.append(book.delivery_name(alert, route))
+    return [tuple(ended)] * len(asked)
+
+
+def is_waiting(book: Book, row: int) -> bool:
+    return book.db.execute(IS_WAITING, (row,)).fetchone() is not None
+
+
+def listed(book: Book, key: str, *, decided: bool, limit: int) -> tuple[ApprovalRow, ...]:
+    """Those that wait, of an incident where a key is given, first those that expire first; or with `decided` all, the
+    youngest first.
+    """
+    if decided:
+        return tuple(_rows(book, book.db.execute(LATEST, (limit,)).fetchall(), key))
+    values = (key, limit) if key else (limit,)
+    return tuple(_rows(book, book.db.execute(WAITING_OF if key else WAITING, values).fetchall()))
+
+
+def one(book: Book, delivery_id: str) -> ApprovalRow | None:
+    at = book.delivery_place(delivery_id)
+    found = book.db.execute(_PLACE, at).fetchone() if at else None
+    row = book.db.execute(_ONE, (found[0],)).fetchone() if found else None
+    return _row(book, row) if row else None
+
+
+def _rows(book: Book, rows: Sequence[tuple[Any, ...]], key: str = "") -> Iterator[ApprovalRow]:
+    for row in rows:
+        if not key or row[2] == key:
+            yield _row(book, row)
+
+
+def _row(book: Book, row: tuple[Any, ...]) -> ApprovalRow:
+    alert, route, key, environment, rule_, severity, summary, asked_us, expires_us, verdict, decided_us, who, why = row
+    return ApprovalRow(
+        book.delivery_name(alert, route),
+        book.alert_name(alert),
+        route,
+        key,
+        environment,
+        rule_,
+        severity,
+        summary,
+        asked_us,
+        expires_us,
+        Verdict(verdict),
+        decided_us,
+        who,
+        why,
+    )

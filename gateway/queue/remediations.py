@@ -1,0 +1,167 @@
+"""What was changed out there, by which alert, with what result; and what nobody else may change meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from gateway.domain.remediation import HOUR_US, Begun, RemediationRow, Step, StepRow, StepWord, Work
+from gateway.queue.book import Book, Value, storable
+
+_MOST_TEXT = 2000
+_MOST_PURGED = 500
+_UNLOCK_EXPIRED = "DELETE FROM resource_lock WHERE until_us <= ?"
+LOCKED = "SELECT holder FROM resource_lock WHERE name = ? AND holder <> ?"
+_LOCK = """
+INSERT INTO resource_lock (name, holder, until_us) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET until_us = excluded.until_us
+"""
+UNLOCK = "DELETE FROM resource_lock WHERE holder = ?"
+UNENDED = """
+SELECT id FROM remediation WHERE delivery = ? AND dry_run = ? AND outcome IN ('', 'retry') ORDER BY id DESC LIMIT 1
+"""
+SPENT = "SELECT count(*) FROM remediation WHERE route = ? AND dry_run = 0 AND asked_us > ?"
+_BEGIN = """
+INSERT INTO remediation (delivery, alert, route, kind, key, environment, rule, plan, dry_run, agreed, asked_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+"""
+_AGAIN = "UPDATE remediation SET tries = tries + 1, ended_us = NULL, outcome = '' WHERE id = ?"
+_END = "UPDATE remediation SET ended_us = ?, outcome = ?, result = ? WHERE id = ?"
+# What was replaced is never forgotten, also when a later try finds nothing left to replace.
+_STEP = """
+INSERT INTO remediation_step (remediation, resource, word, said, before, after, at_us) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (remediation, resource) DO UPDATE SET word = excluded.word, said = excluded.said, at_us = excluded.at_us,
+    before = CASE WHEN excluded.before = '' THEN remediation_step.before ELSE excluded.before END,
+    after = CASE WHEN excluded.before = '' THEN remediation_step.after ELSE excluded.after END
+"""
+_UNDONE = "UPDATE remediation_step SET undone_us = ?, undone_by = ? WHERE remediation = ? AND resource = ?"
+_ROWS = """
+SELECT id, delivery, alert, route, kind, key, environment, rule, plan, dry_run, agreed, asked_us, tries, ended_us,
+       outcome, result FROM remediation
+"""
+LATEST = _ROWS + " WHERE id < ? ORDER BY id DESC LIMIT ?"
+STEPS = """
+SELECT resource, word, said, before, after, at_us, undone_us, undone_by FROM remediation_step
+WHERE remediation = ? ORDER BY resource
+"""
+OLD = "SELECT id FROM remediation WHERE asked_us < ? ORDER BY asked_us LIMIT ?"
+
+
+class Ending(NamedTuple):
+    """`id` None: nothing but the locks of the holder is given back."""
+
+    id: int | None
+    holder: str
+    outcome: str = ""
+    result: str = ""
+
+
+class Locking(NamedTuple):
+    names: tuple[str, ...]
+    holder: str
+    lease_us: int
+
+
+def begin(book: Book, works: Sequence[Work]) -> list[Begun]:
+    return [_begin(book, work) for work in works]
+
+
+def _begin(book: Book, work: Work) -> Begun:
+    now_us = book.now_us()
+    found = book.db.execute(UNENDED, (work.delivery, int(work.dry_run))).fetchone()
+    if not work.dry_run and found is None:
+        (spent,) = book.db.execute(SPENT, (work.route, now_us - HOUR_US)).fetchone()
+        if spent >= work.hourly:
+            return Begun(None, spent=spent)
+    if busy := _lock(book, Locking(work.locks, work.delivery, work.lease_us)):
+        return Begun(None, busy=busy)
+    if found is not None:
+        book.db.execute(_AGAIN, found)
+        return Begun(found[0])
+    said = (work.delivery, work.alert, work.route, work.kind, work.key, work.environment, work.rule, work.plan)
+    values: tuple[Value, ...] = (
+        *[storable(text[:_MOST_TEXT]) for text in said],
+        int(work.dry_run),
+        storable(work.agreed),
+        now_us,
+    )
+    return Begun(book.db.execute(_BEGIN, values).fetchone()[0])
+
+
+def lock(book: Book, asked: Sequence[Locking]) -> list[str]:
+    """Who holds one of the names already, "" where all are the holder's now."""
+    return [_lock(book, locking) for locking in asked]
+
+
+def _lock(book: Book, asked: Locking) -> str:
+    now_us = book.now_us()
+    book.db.execute(_UNLOCK_EXPIRED, (now_us,))
+    names = [storable(name) for name in asked.names]
+    for name in names:
+        if found := book.db.execute(LOCKED, (name, asked.holder)).fetchone():
+            return str(found[0])
+    book.db.executemany(_LOCK, [(name, asked.holder, now_us + asked.lease_us) for name in names])
+    return ""
+
+
+def put_step(book: Book, asked: Sequence[tuple[int, Step]]) -> list[None]:
+    now_us = book.now_us()
+    rows = [
+        (
+            id_,
+            storable(s.resource),
+            s.word,
+            storable(s.said[:_MOST_TEXT]),
+            storable(s.before),
+            storable(s.after),
+            now_us,
+        )
+        for id_, s in asked
+    ]
+    book.db.executemany(_STEP, rows)
+    return [None] * len(asked)
+
+
+def end(book: Book, asked: Sequence[Ending]) -> list[None]:
+    for ending in asked:
+        book.db.execute(UNLOCK, (ending.holder,))
+        if ending.id is not None:
+            values = (book.now_us(), ending.outcome, storable(ending.result[:_MOST_TEXT]), ending.id)
+            book.db.execute(_END, values)
+    return [None] * len(asked)
+
+
+def put_undone(book: Book, asked: Sequence[tuple[int, str, str]]) -> list[None]:
+    """Each as (remediation, resource, who)."""
+    for id_, resource, who in asked:
+        book.db.execute(_UNDONE, (book.now_us(), storable(who), id_, resource))
+    return [None] * len(asked)
+
+
+def listed(book: Book, limit: int, before: int) -> tuple[RemediationRow, ...]:
+    """The youngest first, with their steps."""
+    found = book.db.execute(LATEST, (before, limit)).fetchall()
+    return tuple(_row(book, row) for row in found)
+
+
+def one(book: Book, id_: int) -> RemediationRow | None:
+    found = book.db.execute(_ROWS + " WHERE id = ?", (id_,)).fetchone()
+    return _row(book, found) if found else None
+
+
+def purge(book: Book, asked: Sequence[int]) -> list[int]:
+    """Forget what was asked for before then, up to a limit; how many."""
+    gone = 0
+    for before_us in asked:
+        rows = book.db.execute(OLD, (before_us, _MOST_PURGED)).fetchall()
+        book.db.executemany("DELETE FROM remediation WHERE id = ?", rows)
+        gone += len(rows)
+    return [gone] * len(asked)
+
+
+def _row(book: Book, row: tuple[Any, ...]) -> RemediationRow:
+    found = book.db.execute(STEPS, (row[0],)).fetchall()
+    steps = tuple(StepRow(resource, StepWord(word), *rest) for resource, word, *rest in found)
+    read = RemediationRow(*row)
+    return replace(read, dry_run=bool(read.dry_run), steps=steps)

@@ -1,0 +1,102 @@
+"""`/api/v1`: what waits for a person's approval, and deciding it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError
+
+from gateway.domain.alert import JSON
+from gateway.domain.approval import Verdict
+from gateway.pipeline.approvals import Request
+from gateway.pipeline.operations import Operations
+from gateway.web import query, render
+from gateway.web.answers import json_answer
+from gateway.web.api import ROOT, no_such
+from gateway.web.changes import BY
+from gateway.web.refusal import Refusal
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
+
+_VERBS = {"approve": Verdict.APPROVED, "reject": Verdict.REJECTED}
+
+
+class Said(BaseModel):
+    """Who decides, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    author: str = ""
+    reason: str = ""
+    force: StrictBool = False
+
+    @property
+    def who(self) -> str:
+        return self.author.strip() or BY
+
+
+class ApprovalsApi:
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    def routes(self) -> list[web.RouteDef]:
+        made = [web.get(f"{ROOT}/approvals", self.list)]
+        for verb, verdict in _VERBS.items():
+            made.append(web.post(f"{ROOT}/deliveries/{{id}}/{verb}", self._one(verdict)))
+            made.append(web.post(f"{ROOT}/incidents/{{key}}/{verb}", self._incident(verdict)))
+        return made
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Those that wait, of one incident where `key` is given; with `decided` all, the youngest first."""
+        values = query.given(request.query.items(), query.APPROVAL_WORDS)
+        if query.is_set(values, "decided"):
+            found = await self._operations.approvals.all(query.window(values).limit)
+        else:
+            found = await self._operations.approvals.waiting(query.single(values, "key"))
+        return json_answer(200, {"approvals": [shown(one) for one in found]})
+
+    def _one(self, verdict: Verdict) -> Handler:
+        async def decide(request: web.Request) -> web.Response:
+            delivery_id, said = request.match_info["id"], said_in(await request.read())
+            changed = await self._operations.approvals.rule([delivery_id], verdict, who=said.who, why=said.reason)
+            found = await self._operations.approvals.one(delivery_id)
+            if found is None:
+                raise no_such("approval")
+            if not changed:
+                raise Refusal(409, how_it_stands(found), hint="what is decided stays so")
+            return json_answer(200, {"approval": shown(found)})
+
+        return decide
+
+    def _incident(self, verdict: Verdict) -> Handler:
+        async def decide(request: web.Request) -> web.Response:
+            key, said = request.match_info["key"], said_in(await request.read())
+            changed = await self._operations.approvals.rule_incident(key, verdict, who=said.who, why=said.reason)
+            if not changed and await self._operations.incident(key) is None:
+                raise no_such("incident")
+            return json_answer(200, {"verdict": verdict.value, "deliveries": list(changed)})
+
+        return decide
+
+
+def said_in(body: bytes) -> Said:
+    try:
+        return Said.model_validate_json(body or b"{}")
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"][:2])
+        hint = 'send {"author": "you", "reason": "…"}'
+        raise Refusal(400, f"{where or 'the body'}: {first['msg']}", hint=hint) from None
+
+
+def how_it_stands(found: Request) -> str:
+    """`approved by ann: the bucket is not meant to be public`."""
+    row = found.row
+    by = f" by {row.who}" if row.who else ""
+    return f"{row.verdict}{by}" + (f": {row.why}" if row.why else "")
+
+
+def shown(found: Request) -> dict[str, JSON]:
+    return {**render.fields_of(found.row), "plan": found.plan}
