@@ -7,10 +7,13 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 COPY requirements.lock ./
-# pip stays outside: what runs has no installer.
+# pip stays outside: what runs has no installer. Of AWS's library only signing and credentials are used, so that what it
+# knows of hundreds of services goes, but for those that give out credentials.
 RUN python -m venv --without-pip /opt/optix-gateway \
     && python -m pip --python /opt/optix-gateway/bin/python install --require-hashes --only-binary=:all: -r requirements.lock \
-    && rm -rf /opt/optix-gateway/lib/python3*/site-packages/cel_expr_python/ext
+    && rm -rf /opt/optix-gateway/lib/python3*/site-packages/cel_expr_python/ext \
+    && find /opt/optix-gateway/lib/python3*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
+        ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -r {} +
 COPY pyproject.toml README.md LICENSE ./
 COPY gateway ./gateway
 RUN python -m pip --python /opt/optix-gateway/bin/python install --no-deps .

@@ -12,6 +12,15 @@ from tests.services import require
 
 pytestmark = pytest.mark.slow
 
+ASKING_AWS = """
+from botocore.session import Session
+from gateway.outbound.aws import AwsTransport
+
+keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
+for service in ("sts", "sso", "sso-oidc", "signin"):
+    Session().create_client(service, region_name="eu-west-1", **keys)
+"""
+
 
 def _succeeds(command: list[str]) -> bool:
     return subprocess.run(command, timeout=60, check=False, capture_output=True).returncode == 0
@@ -43,6 +52,12 @@ def test_nothing_that_installs_or_compiles_is_left_where_the_program_lives(conta
     installed = {path.name.lower() for path in container.root.glob("opt/optix-gateway/lib/python3*/site-packages/*")}
     assert "gateway" in installed
     assert installed.isdisjoint({"pip", "setuptools", "wheel", "pytest", "mypy"})
+
+
+def test_credentials_of_aws_can_be_found_with_what_is_left_of_its_library(container: Container) -> None:
+    container.run("python", "-c", ASKING_AWS)
+    data = next(container.root.glob("opt/optix-gateway/lib/python3*/site-packages/botocore/data"))
+    assert not (data / "ec2").exists()
 
 
 def test_it_serves_and_is_healthy_on_a_read_only_root(container: Container, tmp_path: Path) -> None:

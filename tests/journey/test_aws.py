@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.journey.journey_world import SAMPLE, a_body, a_gateway, a_route, environment
-from tests.outbound.aws_world import REGION, Aws, keys, moto_server
+from tests.outbound.aws_world import ACCOUNT, REGION, Aws, keys, moto_server
 from tests.outbound.brokers import a_proxy
 
 
@@ -128,6 +128,40 @@ async def test_s3_holds_an_object_under_the_day_and_the_incident(tmp_path: Path,
     assert kept["Body"].read() == body
     assert kept["Metadata"]["delivery-id"] == delivery
     assert kept["ContentType"] == "application/json"
+
+
+async def test_a_function_is_called_with_the_event_byte_for_byte(tmp_path: Path, aws: Aws) -> None:
+    function = aws.function()
+    with aws.recording() as requests:
+        await deliver(tmp_path, "lambda", SAMPLE, FUNCTION=function, **keys(aws.url))
+    (request,) = requests
+    assert request.body == SAMPLE
+    assert request.headers["X-Amz-Invocation-Type"] == "Event"
+
+
+async def test_the_test_of_a_route_to_a_function_calls_it_not(tmp_path: Path, aws: Aws) -> None:
+    route = a_route("fix", "lambda", FUNCTION=aws.function(), **keys(aws.url))
+    with aws.recording() as requests:
+        async with a_gateway(environment(tmp_path, **route)) as (_, client):
+            report = await client.change("/api/v1/routes/fix/test")
+    assert (report["outcome"], report["status"]) == ("ok", 204)
+    assert [request.headers["X-Amz-Invocation-Type"] for request in requests] == ["DryRun"]
+
+
+async def test_a_finding_follows_its_incident_from_open_to_archived(tmp_path: Path, aws: Aws) -> None:
+    hub = aws.client("securityhub")
+    hub.enable_security_hub()
+    route = a_route("hub", "securityhub", ACCOUNT=ACCOUNT, **keys(aws.url))
+    states = [("OPEN", "ACTIVE"), ("SUPPRESS", "ARCHIVED")]
+    async with a_gateway(environment(tmp_path, **route)) as (_, client):
+        for sent, kept in states:
+            resources = [{"resourceInfo": "bucket-1", "state": sent}]
+            alert = await client.accepted(a_body("found-1", affectedResources=resources))
+            await client.until_state("delivered", (alert, "hub"))
+            (finding,) = hub.get_findings(Filters={"Title": [{"Value": "S3", "Comparison": "PREFIX"}]})["Findings"]
+            assert finding["RecordState"] == kept
+            assert finding["Resources"][0]["Id"] == "bucket-1"
+            assert finding["FindingProviderFields"]["Severity"]["Label"] == "HIGH"
 
 
 @pytest.mark.parametrize("kind", ["sqs", "sns", "eventbridge", "s3"])

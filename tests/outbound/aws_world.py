@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
@@ -47,11 +49,45 @@ class Aws:
     def queue(self, *, fifo: bool = False) -> Queue:
         return Queue(self, fifo=fifo)
 
+    def function(self) -> str:
+        """The ARN of a new function. The server runs none of its code, and answers for it all the same."""
+        trust = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda"}}]}
+        name = f"optix-{uuid4().hex}"
+        role = self.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        code = {"ZipFile": b"no code that anybody runs"}
+        made = self.client("lambda").create_function(
+            FunctionName=name, Runtime="python3.13", Role=role, Handler="main.handler", Code=code
+        )
+        arn: str = made["FunctionArn"]
+        return arn
+
+    @contextmanager
+    def recording(self) -> Iterator[list[Recorded]]:
+        """The requests in between, once that is over."""
+        found: list[Recorded] = []
+        self.tell("/recorder/reset-recording")
+        self.tell("/recorder/start-recording")
+        yield found
+        self.tell("/recorder/stop-recording")
+        with urlopen(f"{self.url}/moto-api/recorder/download-recording", timeout=10) as answer:  # noqa: S310
+            lines = [json.loads(line) for line in answer.read().splitlines()]
+        found += [Recorded(line["headers"], _body_of(line)) for line in lines]
+
     def tell(self, path: str, body: bytes = b"") -> bytes:
         """Speak to the server itself: https://docs.getmoto.org/en/latest/docs/server_mode.html"""
         with urlopen(Request(f"{self.url}/moto-api{path}", body, method="POST"), timeout=10) as answer:  # noqa: S310
             read: bytes = answer.read()
         return read
+
+
+class Recorded(NamedTuple):
+    headers: dict[str, str]
+    body: bytes
+
+
+def _body_of(line: dict[str, Any]) -> bytes:
+    text: str = line["body"]
+    return b64decode(text) if line.get("body_encoded") else text.encode()
 
 
 class Queue:
@@ -86,13 +122,19 @@ def moto_server(**environ: str) -> Iterator[Aws]:
     command = (sys.executable, "-m", "moto.server", "-H", HERE, "-p", str(aws.port))
     # Of this machine's own AWS nothing may be asked, nor found.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    process = subprocess.Popen(
-        command, env=kept | environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
-    )
-    try:
+    with TemporaryDirectory() as folder, _process(command, kept | environ, folder) as process:
         _wait_for(aws, process)
         aws.tell("/config", json.dumps({"lambda": {"use_docker": False}}).encode())
         yield aws
+
+
+@contextmanager
+def _process(command: Sequence[str], environ: dict[str, str], folder: str) -> Iterator[subprocess.Popen[bytes]]:
+    """In a folder of its own: what it records is written there."""
+    none = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=environ, cwd=folder, stdout=none, stderr=none, stdin=none)
+    try:
+        yield process
     finally:
         process.terminate()
         process.wait()
