@@ -120,6 +120,7 @@ def _route(found: Explanation, verdict: Verdict) -> dict[str, JSON]:
         "reason": decision.reason if decision else verdict.reason,
         "stands_in_for": found.stand_ins.get(verdict.route),
         "open_question": found.open_questions.get(verdict.route),
+        "plan": found.plans.get(verdict.route),
         "request": found.requests.get(verdict.route),
     }
 
@@ -134,6 +135,8 @@ def _print(found: Explanation, alert: Alert) -> None:
     line(f"environment {alert.environment or '(missing)'}, type {alert.alert_type or '(missing)'}")
     for verdict in found.verdicts:
         heading(f"\n{verdict.route}: {_said(found, verdict)}")
+        if plan := found.plans.get(verdict.route):
+            line(f"    plan: {plan}")
         if request := found.requests.get(verdict.route):
             _print_request(request)
     if not found.verdicts:

@@ -17,11 +17,15 @@ S_contra = TypeVar("S_contra", bound=DestinationSettings, contravariant=True)
 
 
 class Target(NamedTuple):
-    """`resource`: its name, as the alert says it. `environment`: whose it has to be. `rule`: what is wrong with it."""
+    """`resource`: its name, as the alert says it. `environment`: whose it has to be. `rule`: what is wrong with it.
+    `place`: where it is found, "" for where it is looked for first. `unsure`: whose it is was not what was asked for.
+    """
 
     resource: str
     environment: str
     rule: str
+    place: str = ""
+    unsure: bool = False
 
 
 class Plan(NamedTuple):
@@ -32,16 +36,22 @@ class Plan(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What looking brought: the `setting` as it is, or how it `ended` with that resource. `outcome`: of the answer."""
+    """What an answer says: the `setting` as it is, or how it `ended` with that resource, or where to ask `next`.
+    `outcome`: of the answer.
+    """
 
-    setting: str
-    ended: Step | None
     outcome: Outcome
+    setting: str = ""
+    ended: Step | None = None
+    next: Target | None = None
 
 
 class Remedy(Protocol[S_contra]):
     def asks(self, target: Target, settings: S_contra) -> str:
         """What is asked for, in one line for people, without looking."""
+
+    def refuses(self, target: Target) -> str:
+        """Why nothing can be asked about that resource, "" when it can."""
 
     def look(self, target: Target, settings: S_contra) -> Message: ...
 
@@ -52,4 +62,4 @@ class Remedy(Protocol[S_contra]):
     def write(self, target: Target, setting: str, settings: S_contra) -> Message: ...
 
     def wrote(self, target: Target, answer: Answer) -> Found:
-        """`setting` is "" always; `ended` None: it was written."""
+        """`ended` None: it was written."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from gateway.destinations import Context, FormatFault
@@ -13,10 +13,12 @@ from gateway.domain.delivery import NewDelivery
 from gateway.domain.notify import written
 from gateway.domain.optix import Unreadable, parse
 from gateway.domain.query import DeliveryRow
+from gateway.domain.remediation import only_open, only_open_body
 from gateway.domain.route import RouteTable, Verdict
 from gateway.domain.telling import Decision, Word
 from gateway.pipeline.choosing import Chooser
 from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.guarded import plan_of
 from gateway.pipeline.mask import mask, shown
 from gateway.pipeline.waiting import Silencing
 
@@ -29,7 +31,8 @@ class Explanation:
     whose filter takes it and that nevertheless get no delivery, or one that waits. `routes`: those that get a delivery.
     `stand_ins`: route -> the route in whose stead it would be told. `open_questions`: of `routes`, those of which the
     store would still ask what is remembered of the incident, and what: that cannot be answered here. `requests`:
-    route -> what would be sent, secrets masked; a route whose wording fails has {"fault": why} instead.
+    route -> what would be sent, secrets masked; a route whose wording fails has {"fault": why} instead. `plans`: route
+    -> what would be done, of those that change something or ask somebody first.
     """
 
     alert: Alert | None
@@ -40,6 +43,7 @@ class Explanation:
     routes: tuple[str, ...] = ()
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     open_questions: Mapping[str, str] = field(default_factory=dict)
+    plans: Mapping[str, str] = field(default_factory=dict)
 
 
 def explain(
@@ -65,6 +69,7 @@ def explain(
         verdicts=table.explain(read),
         requests={name: _request(named[name], read, body, now_us) for name in (*told, *stand_ins)},
         decisions=choice.decisions,
+        plans={name: plan_of(named[name], read) for name in told if named[name].approval or named[name].guard},
         routes=told,
         stand_ins=stand_ins,
         open_questions={made.route: said for made in choice.deliveries if (said := _open_question(made))},
@@ -85,6 +90,8 @@ def _open_question(made: NewDelivery) -> str:
 def _request(route: ConfiguredRoute, alert: Alert, body: bytes, now_us: int) -> dict[str, JSON]:
     context = Context(f"example-1.{route.name}", route.name, body, datetime.fromtimestamp(now_us / 1_000_000, UTC))
     secrets = route.settings.secrets()
+    if route.guard:
+        alert, context = only_open(alert), replace(context, body=only_open_body(body, alert))
     try:
         return shown(route.destination.format(alert, context, route.settings), secrets)
     except FormatFault as fault:

@@ -22,6 +22,7 @@ from gateway.domain.message import Answer
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.remediation import NOTHING_OPEN, Begun, Guard, Work, locks_of, only_open, only_open_body
 from gateway.domain.retry import Step
+from gateway.domain.text import code_points, fit_list
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.remedy import Remediator
 from gateway.ports import Clock, Store, Transport
@@ -29,6 +30,7 @@ from gateway.ports import Clock, Store, Transport
 _SECOND_US = 1_000_000
 _LEASE_MARGIN_US = 30 * _SECOND_US
 _BUSY_S = 2.0
+_LONGEST_PLAN = 1000
 
 
 class Tried(NamedTuple):
@@ -115,13 +117,13 @@ def targets_of(alert: Alert) -> tuple[Target, ...]:
 
 def plan_of(route: ConfiguredRoute, alert: Alert) -> str:
     """What is asked for on such a route, in words, without looking at anything."""
-    targets = targets_of(alert)
-    if route.destination.remedy is not None:
-        remedy, settings = route.destination.remedy, route.settings
-        return "; ".join(remedy.asks(target, settings) for target in targets)
-    return (
-        f"{route.kind} is sent the alert with {len(targets)} OPEN resources: {', '.join(t.resource for t in targets)}"
-    )
+    if route.guard is None:
+        return f"{route.kind} is sent the alert"
+    targets, remedy = targets_of(alert), route.destination.remedy
+    if remedy is not None:
+        return fit_list([remedy.asks(target, route.settings) for target in targets], _LONGEST_PLAN, code_points)
+    names = fit_list([target.resource for target in targets], _LONGEST_PLAN, code_points)
+    return f"{route.kind} is sent the alert with its OPEN resources: {names}"
 
 
 def _work(route: ConfiguredRoute, guard: Guard, claim: Claim, alert: Alert, agreed: str) -> Work:

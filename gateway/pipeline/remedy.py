@@ -19,6 +19,7 @@ from gateway.pipeline.mask import mask
 from gateway.ports import Store, Transport
 
 _ONE_S = 15.0
+_MOST_LOOKS = 4
 _WORST_FIRST = (OutcomeClass.RATE_LIMITED, OutcomeClass.RETRY, OutcomeClass.AUTH, OutcomeClass.REJECTED)
 _NO_TIME = Outcome(OutcomeClass.RETRY, "no time was left for it")
 _SAID = 200
@@ -72,7 +73,9 @@ class _Hand:
         return outcome
 
     async def _worked(self, target: Target, earlier: StepRow | None) -> tuple[Step, Outcome]:
-        found = await self._looked(target)
+        if refusal := self._remedy.refuses(target):
+            return Step(target.resource, StepWord.FAILED, refusal), Outcome(OutcomeClass.REJECTED, refusal)
+        target, found = await self._looked(target)
         if found.ended:
             return found.ended, found.outcome
         plan = self._remedy.plan(target, found.setting, self._settings)
@@ -87,9 +90,16 @@ class _Hand:
             return wrote.ended, wrote.outcome
         return changing._replace(word=StepWord.CHANGED), wrote.outcome
 
-    async def _looked(self, target: Target) -> Found:
-        answer = await self._asked(self._remedy.look(target, self._settings))
-        return self._remedy.read(target, answer)
+    async def _looked(self, target: Target) -> tuple[Target, Found]:
+        """Where it was found in the end."""
+        for _ in range(_MOST_LOOKS):
+            found = self._remedy.read(target, await self._asked(self._remedy.look(target, self._settings)))
+            if found.next is None:
+                return target, found
+            target = found.next
+        said = "it is sent from one place to the next"
+        ended = Step(target.resource, StepWord.FAILED, said)
+        return target, Found(Outcome(OutcomeClass.REJECTED, said), ended=ended)
 
     async def _wrote(self, target: Target, setting: str) -> Found:
         answer = await self._asked(self._remedy.write(target, setting, self._settings))
@@ -101,7 +111,7 @@ class _Hand:
 
     async def undo(self, row: RemediationRow, step: StepRow, who: str, *, force: bool) -> Step:
         target = Target(step.resource, row.environment, row.rule)
-        found = await self._looked(target)
+        target, found = await self._looked(target)
         if found.ended:
             return found.ended
         if found.setting != step.before:

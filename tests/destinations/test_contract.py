@@ -29,6 +29,7 @@ from gateway.domain.grouping import Grouping
 from gateway.domain.message import HttpAnswer, HttpRequest, Line, Mail, Message, NoAnswer, Publication, SyslogRecord
 from gateway.domain.outcome import OutcomeClass as Class
 from gateway.domain.snapshot import OPEN, Snapshot, encode
+from gateway.settings.guards import GUARD_KEYS
 from gateway.settings.telling import TELLING_KEYS
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -38,9 +39,12 @@ FILTER_KEYS = frozenset(
     | {"STATES", "RESOURCES", "EVENT_TYPES"}
 )
 POLICY_KEYS = frozenset({"ENABLED", "RETRY_SCHEDULE", "RETRY_FOR", "TIMEOUT", "CONCURRENCY", "RATE_LIMIT"})
-ROUTE_KEYS = FILTER_KEYS | {f"NOT_{key}" for key in FILTER_KEYS} | POLICY_KEYS | {*TELLING_KEYS, "DESTINATION"}
+ROUTE_KEYS = (
+    FILTER_KEYS | {f"NOT_{key}" for key in FILTER_KEYS} | POLICY_KEYS | {*TELLING_KEYS, *GUARD_KEYS, "DESTINATION"}
+)
 
 every_kind = pytest.mark.parametrize("kind", kinds())
+every_kind_that_tells = pytest.mark.parametrize("kind", [kind for kind in kinds() if not load(kind).changes])
 odd_bodies = st.sampled_from(
     [
         b"<html>",
@@ -267,7 +271,7 @@ def test_each_http_status_means_what_the_delivery_rules_say(kind: str) -> None:
     check_statuses(kind)
 
 
-@every_kind
+@every_kind_that_tells
 def test_tests_are_marked_and_a_closed_alert_says_so(kind: str) -> None:
     check_marks(kind)
 
@@ -285,7 +289,7 @@ def test_no_alert_is_too_odd_to_be_worded_and_wording_is_repeatable(
     check_wording(kind, data.draw(alerts), data.draw(befores), reference)
 
 
-@every_kind
+@every_kind_that_tells
 def test_a_follow_up_says_what_changed_and_a_new_incident_does_not(kind: str) -> None:
     news = "1 new of 2 open, 1 gone"
     for title, told in FOLLOW_UPS.items():
