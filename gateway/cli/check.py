@@ -119,6 +119,8 @@ def _route_document(route: ConfiguredRoute) -> dict[str, JSON]:
         "mute": schedule.mute.describe() if schedule and schedule.mute else None,
         "muted": route.when_muted.value if schedule else None,
         "when": route.when.text if route.when else None,
+        "approval": _approval_document(route),
+        "remediation": {"hourly": guard.hourly, "dry_run": guard.dry_run} if (guard := route.guard) else None,
         **_chain_document(route.chain),
     }
 
@@ -133,6 +135,12 @@ def _group_document(grouping: Grouping | None) -> JSON:
         "max": grouping.most,
         "bypass": grouping.bypass.value if grouping.bypass else None,
     }
+
+
+def _approval_document(route: ConfiguredRoute) -> JSON:
+    if route.approval is None:
+        return None
+    return {"expires_s": _seconds(route.approval.expires_us), "notify": route.approval.notify or None}
 
 
 def _chain_document(chain: Chain) -> dict[str, JSON]:

@@ -70,8 +70,22 @@ def telling_in_words(route: ConfiguredRoute) -> Iterator[tuple[str, str]]:
     yield from _terms_in_words(route.terms)
     if route.schedule:
         yield from _schedule_in_words(route.schedule, route.when_muted)
+    yield from guards_in_words(route)
     if others := "; ".join(_chain_in_words(route.chain)):
         yield "others", others
+
+
+def guards_in_words(route: ConfiguredRoute) -> Iterator[tuple[str, str]]:
+    """Who has to agree first, and what keeps a route that changes things from doing too much."""
+    if route.approval:
+        told = f', asked for on the route "{route.approval.notify}"' if route.approval.notify else ""
+        yield "approval", f"by a person within {duration_in_words(route.approval.expires_us / _SECOND_US)}{told}"
+    if route.guard:
+        changes = "DRY_RUN: nothing is changed, only said" if route.guard.dry_run else "it changes things"
+        yield (
+            "guarded",
+            f"OPEN resources alone, one at a time for each; at most {route.guard.hourly} an hour; {changes}",
+        )
 
 
 def _terms_in_words(terms: Terms) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from gateway.domain.retry import Step
 from gateway.domain.text import code_points, fit_list
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.remedy import Remediator
-from gateway.ports import Clock, Store, Transport
+from gateway.ports import Clock, Store, StoreUnavailable, Transport
 
 _SECOND_US = 1_000_000
 _LEASE_MARGIN_US = 30 * _SECOND_US
@@ -50,6 +50,14 @@ class Guarded:
         self._remediator = Remediator(store, transport)
 
     async def attempt(self, route: ConfiguredRoute, claim: Claim, alert: Alert, context: Context, send: Send) -> Tried:
+        try:
+            return await self._passed(route, claim, alert, context, send)
+        except StoreUnavailable as unavailable:
+            # Whatever was done is found done by the next attempt; nothing is done that is not on disk.
+            outcome = Outcome(OutcomeClass.RETRY, unavailable.reason)
+            return Tried(outcome, None, Step(State.PENDING, unavailable.retry_after_s, charged=False))
+
+    async def _passed(self, route: ConfiguredRoute, claim: Claim, alert: Alert, context: Context, send: Send) -> Tried:
         agreed = ""
         if route.approval:
             row = await self._asked(route.approval, claim)
@@ -83,6 +91,8 @@ class Guarded:
             return _not_begun(begun, guard)
         try:
             tried = await self._done(route, guard, begun.id, alert, context, send)
+        except StoreUnavailable:
+            raise
         except Exception as error:
             await self._store.end_work(begun.id, claim.delivery_id, "ours", f"unexpected {type(error).__name__}")
             raise

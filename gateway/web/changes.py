@@ -57,7 +57,7 @@ class ChangingApi:
         """Delivered, dead, superseded and cancelled ones; one that is waiting or under way is left alone."""
         delivery_id = request.match_info["id"]
         changed = await self._operations.replay([delivery_id], by=BY)
-        return await self._changed(delivery_id, changed, "it will be sent anyway, once somebody approves it if need be")
+        return await self._changed(delivery_id, changed, "it will be sent anyway, or as soon as somebody approves it")
 
     async def cancel(self, request: web.Request) -> web.Response:
         delivery_id = request.match_info["id"]

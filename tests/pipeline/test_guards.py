@@ -1,0 +1,224 @@
+"""A route that changes something out there: what keeps it from doing too much."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.domain.approval import ApprovalRule, Verdict
+from gateway.domain.delivery import State
+from gateway.domain.filter import parse_filter
+from gateway.domain.message import Answer, HttpRequest, Message
+from gateway.domain.policy import RetryPolicy
+from gateway.domain.remediation import Guard
+from gateway.pipeline.configured import ConfiguredRoute
+from tests.pipeline.faulty_store import FaultyStore
+from tests.pipeline.gateway_world import DOWN, HOUR_S, OK, REJECTED, World, a_body, a_route
+
+ENVIRONMENT = "123456789012"
+
+
+def fixing(name: str = "fix", *, dry_run: bool = False, hourly: int = 10, **more: Any) -> ConfiguredRoute:
+    filter_ = parse_filter({"ENVIRONMENTS": [ENVIRONMENT], "RULES": ["AR-251"]})
+    return replace(a_route(name, filter_=filter_, **more), guard=Guard(hourly, dry_run))
+
+
+def listed(*names: str) -> list[dict[str, str]]:
+    return [
+        {"resourceInfo": name.removeprefix("-"), "state": "SUPPRESS" if name.startswith("-") else "OPEN"}
+        for name in names
+    ]
+
+
+async def alert(world: World, *names: str, **more: Any) -> str:
+    made = await world.alert(affectedResources=listed(*(names or ("bucket",))), **more)
+    await world.settled()
+    return made
+
+
+async def test_what_is_all_open_is_passed_on_byte_for_byte(world: World) -> None:
+    await world.start(fixing())
+    body = a_body(affectedResources=listed("one", "two"))
+    await world.receive(body)
+    await world.settled()
+    assert world.receiver.bodies == [body]
+
+
+async def test_only_open_resources_are_passed_on(world: World) -> None:
+    await world.start(fixing())
+    await alert(world, "one", "-two", "three", vendorKey="kept")
+    (body,) = world.receiver.bodies
+    payload = json.loads(body)["payloadData"]
+    assert payload["affectedResources"] == listed("one", "three")
+    assert payload["vendorKey"] == "kept"
+
+
+@pytest.mark.parametrize("names", [("-one",), ()])
+async def test_without_an_open_resource_there_is_nothing_to_do(world: World, names: tuple[str, ...]) -> None:
+    await world.start(fixing())
+    found = await world.alert(affectedResources=listed(*names))
+    await world.settled()
+    assert world.receiver.sent == []
+    detail = await world.operations.alert(found)
+    assert detail is not None
+    assert [(d.word, d.route) for d in detail.decisions] == [("closed", "fix")]
+
+
+async def test_one_resource_is_acted_upon_by_one_route_at_a_time(world: World) -> None:
+    await world.start(fixing("a"), fixing("b"))
+    world.receiver.shut()
+    made = await alert(world, "bucket")
+    assert world.receiver.under_way == 1
+    await world.pass_time(1)
+    assert len(world.receiver.sent) == 1
+    world.receiver.open()
+    await world.pass_time(10)
+    assert [await world.state(made, name) for name in ("a", "b")] == [State.DELIVERED, State.DELIVERED]
+    assert world.receiver.most_under_way == 1
+
+
+async def test_other_resources_do_not_wait(world: World) -> None:
+    await world.start(fixing("a"))
+    world.receiver.shut()
+    await alert(world, "one")
+    await alert(world, "two")
+    assert world.receiver.under_way == 2
+    world.receiver.open()
+    await world.settled()
+
+
+async def test_waiting_for_a_resource_costs_no_attempt(world: World) -> None:
+    await world.start(fixing("a", timeout_s=300.0), fixing("b", retry=RetryPolicy((1.0,), 3600.0)))
+    world.receiver.shut()
+    made = await alert(world, "bucket")
+    await world.pass_time(60)
+    world.receiver.open()
+    await world.pass_time(10)
+    assert await world.state(made, "b") is State.DELIVERED
+
+
+async def test_by_itself_it_only_says_what_it_would_do(world: World) -> None:
+    await world.start(fixing(dry_run=True))
+    made = await alert(world, "bucket")
+    assert world.receiver.sent == []
+    row = await world.row(made, "fix")
+    assert row.state is State.DELIVERED
+    (entry,) = await world.operations.remediations.latest(limit=9, before=2**62)
+    assert entry.dry_run is True
+    assert entry.result == (
+        "DRY_RUN: nothing was sent; it would be trial is sent the alert with its OPEN resources: bucket"
+    )
+
+
+async def test_what_was_only_tried_is_done_when_it_is_replayed(world: World) -> None:
+    await world.start(fixing(dry_run=True))
+    made = await alert(world, "bucket")
+    await world.restart(fixing())
+    await world.operations.replay([f"{made}.fix"])
+    await world.settled()
+    assert len(world.receiver.sent) == 1
+
+
+async def test_what_is_beyond_the_hourly_limit_waits_for_a_replay(world: World) -> None:
+    await world.start(fixing(hourly=2))
+    made = [await alert(world, f"bucket-{number}") for number in range(3)]
+    assert len(world.receiver.sent) == 2
+    assert await world.state(made[2], "fix") is State.PARKED
+    assert (await world.row(made[2], "fix")).reason.startswith("HOURLY=2 is reached")
+    await world.pass_time(HOUR_S)
+    assert len(world.receiver.sent) == 2
+    await world.operations.replay([f"{made[2]}.fix"])
+    await world.settled()
+    assert len(world.receiver.sent) == 3
+
+
+async def test_attempts_after_the_first_do_not_count_for_the_limit(world: World) -> None:
+    await world.start(fixing(hourly=1))
+    world.receiver.answers(DOWN, DOWN, OK)
+    made = await alert(world, "bucket")
+    await world.pass_time(200)
+    assert await world.state(made, "fix") is State.DELIVERED
+    (entry,) = await world.operations.remediations.latest(limit=9, before=2**62)
+    assert (entry.tries, entry.outcome) == (3, "ok")
+
+
+async def test_the_trail_says_what_was_asked_by_which_alert_with_what_result(world: World) -> None:
+    await world.start(fixing())
+    world.receiver.answers(REJECTED)
+    made = await alert(world, "bucket")
+    (entry,) = await world.operations.remediations.latest(limit=9, before=2**62)
+    assert (entry.alert, entry.delivery, entry.route, entry.kind) == (made, f"{made}.fix", "fix", "trial")
+    assert (entry.rule, entry.environment, entry.outcome) == ("AR-251", ENVIRONMENT, "rejected")
+    assert entry.result.startswith("422 ")
+
+
+async def test_a_filter_that_was_narrowed_holds_back_what_waits(world: World) -> None:
+    route = fixing()
+    await world.start(replace(route, policy=replace(route.policy, enabled=False)))
+    made = await alert(world, "bucket")
+    await world.restart(replace(route, filter=parse_filter({"ENVIRONMENTS": ["999"], "RULES": ["AR-251"]})))
+    await world.settled()
+    assert world.receiver.sent == []
+    assert await world.state(made, "fix") is State.PARKED
+
+
+async def test_each_attempt_carries_the_same_key(world: World) -> None:
+    keys: list[str] = []
+
+    class Listening:
+        async def send(self, message: Message, timeout_s: float) -> Answer:  # noqa: ARG002 - the port's names
+            assert isinstance(message, HttpRequest)
+            keys.append(dict(message.headers)["Idempotency-Key"])
+            return DOWN if len(keys) == 1 else OK
+
+        async def close(self) -> None: ...
+
+    await world.start(fixing())
+    world.courier._transport = Listening()
+    made = await alert(world, "bucket")
+    await world.pass_time(60)
+    assert keys == [f"{made}.fix", f"{made}.fix"]
+
+
+@pytest.mark.parametrize("call", ["begin_work", "end_work"])
+async def test_a_store_that_is_out_of_reach_delays_and_parks_nothing(world: World, call: str) -> None:
+    faulty = FaultyStore()
+    world.wrap = faulty.around
+    await world.start(fixing())
+    faulty.fails = {call}
+    made = await alert(world, "bucket")
+    assert await world.state(made, "fix") is State.PENDING
+    faulty.fails = set()
+    await world.pass_time(6)
+    assert await world.state(made, "fix") is State.DELIVERED
+
+
+async def test_a_crash_while_it_acts_is_followed_by_one_more_try_under_the_same_entry(world: World) -> None:
+    await world.start(fixing())
+    world.receiver.shut()
+    await world.alert(affectedResources=listed("bucket"))
+    await world.until(lambda: world.receiver.under_way == 1)
+    await world.crash()
+    world.receiver.open()
+    await world.start(fixing())
+    await world.settled()
+    (entry,) = await world.operations.remediations.latest(limit=9, before=2**62)
+    assert (entry.tries, entry.outcome, len(world.receiver.sent)) == (2, "ok", 2)
+
+
+async def test_approval_and_guards_go_together(world: World) -> None:
+    await world.start(replace(fixing(), approval=ApprovalRule(3_600_000_000)))
+    made = await alert(world, "bucket", "-other")
+    (request,) = await world.approvals.waiting()
+    assert request.plan == "trial is sent the alert with its OPEN resources: bucket"
+    await asyncio.gather(
+        *[world.approvals.rule([f"{made}.fix"], Verdict.APPROVED, who=who, why="") for who in ("ann", "bob")]
+    )
+    await world.settled()
+    (entry,) = await world.operations.remediations.latest(limit=9, before=2**62)
+    assert entry.agreed in ("ann", "bob")
+    assert len(world.receiver.sent) == 1
