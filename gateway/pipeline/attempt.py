@@ -27,7 +27,10 @@ from gateway.ports import Clock, Dice, Observer, Store, StoreUnavailable, Transp
 
 _SECOND_US = 1_000_000
 _EXCERPT_CHARACTERS = 4096
-KEPT_HEADERS = frozenset({"content-type", "date", "retry-after", "server", "x-request-id", "x-correlation-id", "via"})
+KEPT_HEADERS = frozenset(
+    {"content-type", "date", "retry-after", "server", "x-request-id", "x-correlation-id", "via"}
+    | {"x-amzn-requestid", "x-amz-request-id", "x-amz-id-2", "x-amz-function-error"}
+)
 """Response headers worth keeping for a support case; those of rate limits are kept by prefix. None holds a secret."""
 _KEPT_PREFIXES = ("x-ratelimit-", "ratelimit-")
 

@@ -17,7 +17,13 @@ from tests.outbound.brokers import a_proxy
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Aws]:
     with moto_server() as server:
+        server.client("securityhub").enable_security_hub()
         yield server
+
+
+def findings(aws: Aws, alert_id: str) -> list[dict[str, Any]]:
+    found = aws.client("securityhub").get_findings()["Findings"]
+    return [each for each in found if each["ProductFields"]["optix/alert_id"] == alert_id]
 
 
 async def deliver(folder: Path, kind: str, body: bytes, **settings: str) -> str:
@@ -149,8 +155,6 @@ async def test_the_test_of_a_route_to_a_function_calls_it_not(tmp_path: Path, aw
 
 
 async def test_a_finding_follows_its_incident_from_open_to_archived(tmp_path: Path, aws: Aws) -> None:
-    hub = aws.client("securityhub")
-    hub.enable_security_hub()
     route = a_route("hub", "securityhub", ACCOUNT=ACCOUNT, **keys(aws.url))
     states = [("OPEN", "ACTIVE"), ("SUPPRESS", "ARCHIVED")]
     async with a_gateway(environment(tmp_path, **route)) as (_, client):
@@ -158,13 +162,13 @@ async def test_a_finding_follows_its_incident_from_open_to_archived(tmp_path: Pa
             resources = [{"resourceInfo": "bucket-1", "state": sent}]
             alert = await client.accepted(a_body("found-1", affectedResources=resources))
             await client.until_state("delivered", (alert, "hub"))
-            (finding,) = hub.get_findings(Filters={"Title": [{"Value": "S3", "Comparison": "PREFIX"}]})["Findings"]
+            (finding,) = findings(aws, "found-1")
             assert finding["RecordState"] == kept
             assert finding["Resources"][0]["Id"] == "bucket-1"
             assert finding["FindingProviderFields"]["Severity"]["Label"] == "HIGH"
 
 
-@pytest.mark.parametrize("kind", ["sqs", "sns", "eventbridge", "s3"])
+@pytest.mark.parametrize("kind", ["eventbridge", "lambda", "s3", "securityhub", "sns", "sqs"])
 async def test_what_is_sent_while_aws_is_away_arrives_once_when_it_is_back(tmp_path: Path, aws: Aws, kind: str) -> None:
     queue = aws.queue()
     name = queue.arn.rpartition(":")[2]
@@ -212,4 +216,26 @@ def s3_place(aws: Aws, _queue: Any, name: str) -> tuple[dict[str, str], Any]:
     return {"BUCKET": name}, arrived
 
 
-PLACES = {"sqs": sqs_place, "sns": sns_place, "eventbridge": eventbridge_place, "s3": s3_place}
+def lambda_place(aws: Aws, _queue: Any, _name: str) -> tuple[dict[str, str], Any]:
+    aws.tell("/recorder/reset-recording")
+    aws.tell("/recorder/start-recording")
+
+    def arrived() -> list[str]:
+        return [call.body.decode() for call in aws.recorded() if "X-Amz-Invocation-Type" in call.headers]
+
+    return {"FUNCTION": aws.function()}, arrived
+
+
+def securityhub_place(aws: Aws, _queue: Any, _name: str) -> tuple[dict[str, str], Any]:
+    alert_id = "away-securityhub"
+    return {"ACCOUNT": ACCOUNT}, lambda: [alert_id for _ in findings(aws, alert_id)]
+
+
+PLACES = {
+    "lambda": lambda_place,
+    "securityhub": securityhub_place,
+    "sqs": sqs_place,
+    "sns": sns_place,
+    "eventbridge": eventbridge_place,
+    "s3": s3_place,
+}

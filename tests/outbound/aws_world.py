@@ -69,9 +69,12 @@ class Aws:
         self.tell("/recorder/start-recording")
         yield found
         self.tell("/recorder/stop-recording")
+        found += self.recorded()
+
+    def recorded(self) -> list[Recorded]:
         with urlopen(f"{self.url}/moto-api/recorder/download-recording", timeout=10) as answer:  # noqa: S310
             lines = [json.loads(line) for line in answer.read().splitlines()]
-        found += [Recorded(line["headers"], _body_of(line)) for line in lines]
+        return [Recorded(line["headers"], _body_of(line)) for line in lines]
 
     def tell(self, path: str, body: bytes = b"") -> bytes:
         """Speak to the server itself: https://docs.getmoto.org/en/latest/docs/server_mode.html"""

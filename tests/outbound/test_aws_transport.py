@@ -106,12 +106,25 @@ async def test_wrong_keys_are_a_matter_of_credentials(
     assert code in found.reason
 
 
-async def test_what_the_keys_may_not_do_is_a_matter_of_credentials(guarded: Guarded, transports: Transports) -> None:
-    settings = guarded.settings(topic_arn=f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts")
+TARGETS = {
+    "sns": {"topic_arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alerts"},
+    "eventbridge": {"event_bus": "default"},
+    "lambda": {"function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:fix:prod"},
+    "securityhub": {"account": ACCOUNT},
+    "s3": {"bucket": "archive", "prefix": "a=b/c_d-e.f/"},
+}
+
+
+@pytest.mark.parametrize("kind", sorted(TARGETS))
+async def test_each_service_finds_the_signature_right_and_says_what_the_keys_may_not_do(
+    guarded: Guarded, transports: Transports, kind: str
+) -> None:
+    settings = guarded.settings(**TARGETS[kind])
     del settings["queue_url"]
-    found = await outcome(transports, "sns", settings)
-    assert found.kind is Class.AUTH
-    assert "not authorized to perform" in found.reason
+    wrong = await outcome(transports, kind, settings | {"secret_access_key": "not-the-secret"})
+    assert (wrong.kind, "SignatureDoesNotMatch" in wrong.reason) == (Class.AUTH, True), wrong.reason
+    right = await outcome(transports, kind, settings)
+    assert (right.kind, "AccessDenied" in right.reason) == (Class.AUTH, True), right.reason
 
 
 async def test_a_role_is_assumed_once_and_used_for_what_follows(guarded: Guarded, transports: Transports) -> None:
