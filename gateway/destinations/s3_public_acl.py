@@ -29,7 +29,7 @@ from gateway.destinations._s3_acl import PERMISSIONS, NotUnderstood, acl_of, is_
 from gateway.domain.alert import Alert
 from gateway.domain.message import Answer, AwsAccess, AwsRequest, HttpAnswer
 from gateway.domain.outcome import Outcome, OutcomeClass
-from gateway.domain.remediation import Step, StepWord, only_open
+from gateway.domain.remediation import Step, StepWord
 
 _ARN = "arn:aws:s3:::"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
@@ -178,7 +178,7 @@ REMEDY = S3PublicAcl()
 
 def format_message(alert: Alert, context: Context, settings: S3PublicAclSettings) -> AwsRequest:
     """What is asked first: the ACL of the first bucket. Of a test, and where there is none, who we are."""
-    targets = [Target(resource.info, alert.environment, alert.rule) for resource in only_open(alert).resources]
+    targets = [Target(resource.info, alert.environment, alert.rule) for resource in alert.resources if resource.is_open]
     possible = [target for target in targets if not REMEDY.refuses(target)]
     return REMEDY.look(possible[0], settings) if possible and not context.test else _who_are_we(settings)
 

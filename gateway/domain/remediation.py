@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from gateway.domain.alert import Alert
+from gateway.domain.condition import Match, Reading
+from gateway.domain.filter import Filter
 from gateway.domain.pattern import fold
 
 HOURLY = 10
 HOUR_US = 3_600_000_000
-NOTHING_OPEN = "none of its resources is OPEN, and a remediation is for those alone"
+NOTHING_OPEN = "none of its resources is OPEN and named by RESOURCES, and a remediation is for such alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +28,36 @@ class Guard:
     dry_run: bool = True
 
 
-def only_open(alert: Alert) -> Alert:
-    """The alert with its OPEN resources alone."""
-    return replace(alert, resources=tuple(resource for resource in alert.resources if resource.is_open))
-
-
-def only_open_body(body: bytes, alert: Alert) -> bytes:
-    """The event as received with its OPEN resources alone: byte for byte where there are no others. `alert`: read from
-    it. What cannot be taken apart raises ValueError.
+def passing(alert: Alert, filter_: Filter) -> tuple[bool, ...]:
+    """Which of its resources a remediation may touch: those that are OPEN and that RESOURCES names. (For a filter one
+    that is named is enough to take the alert; that must not hand over the others.)
     """
-    if alert.open_count == len(alert.resources):
+    wanted = [c for c in filter_.conditions if isinstance(c, Match) and c.name == "RESOURCES"]
+    return tuple(
+        resource.is_open and all(match.holds(Reading(replace(alert, resources=(resource,)))) for match in wanted)
+        for resource in alert.resources
+    )
+
+
+def narrowed(alert: Alert, passing_: Sequence[bool]) -> Alert:
+    return replace(alert, resources=tuple(r for r, passes in zip(alert.resources, passing_, strict=True) if passes))
+
+
+def narrowed_body(body: bytes, passing_: Sequence[bool]) -> bytes:
+    """The event as received with those resources alone: byte for byte where they are all."""
+    if all(passing_):
         return body
-    event = json.loads(body)
+    event = json.loads(body, strict=False)
     payload = event["payloadData"]
     listed = payload["affectedResources"]
-    payload["affectedResources"] = [r for r in (listed if isinstance(listed, list) else [listed]) if _is_open(r)]
+    resources = [each for each in (listed if isinstance(listed, list) else [listed]) if each is not None]
+    payload["affectedResources"] = [each for each, passes in zip(resources, passing_, strict=True) if passes]
     return json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _is_open(resource: object) -> bool:
-    return isinstance(resource, Mapping) and str(resource.get("state", "")).casefold() == "open"
-
-
 def locks_of(alert: Alert) -> tuple[str, ...]:
-    """What nobody else may change meanwhile: the open resources, the same text whichever rule names them."""
-    names = {f"{fold(alert.environment)}\n{fold(resource.info)}" for resource in alert.resources if resource.is_open}
+    """What nobody else may change meanwhile: the same text whichever rule names a resource. `alert`: narrowed."""
+    names = {f"{fold(alert.environment)}\n{fold(resource.info)}" for resource in alert.resources}
     return tuple(sorted(names))
 
 

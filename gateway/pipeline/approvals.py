@@ -16,7 +16,6 @@ from gateway.domain.alert import JSON, Alert
 from gateway.domain.approval import ApprovalRow, Ruling, Verdict
 from gateway.domain.delivery import NewAlert, NewDelivery
 from gateway.domain.optix import console_url, parse
-from gateway.domain.remediation import only_open
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.dispatch import Dispatcher
 from gateway.pipeline.guarded import plan_of
@@ -119,7 +118,7 @@ class Approvals:
     async def plan(self, row: ApprovalRow) -> str:
         alert = await self._alert(row)
         route = self._routes.get(row.route)
-        return plan_of(route, only_open(alert) if route.guard else alert) if alert and route else ""
+        return plan_of(route, alert) if alert and route else ""
 
     async def _alert(self, row: ApprovalRow) -> Alert | None:
         found = await self._store.alert(row.alert, stopped=())

@@ -19,7 +19,7 @@ from gateway.domain.condition import Reading
 from gateway.domain.delivery import NewDelivery, Primary
 from gateway.domain.expression import ExpressionFailed, Facts
 from gateway.domain.grouping import bypasses, group_key
-from gateway.domain.remediation import NOTHING_OPEN
+from gateway.domain.remediation import NOTHING_OPEN, passing
 from gateway.domain.route import RouteTable
 from gateway.domain.silence import Silence
 from gateway.domain.telling import Decision, Word
@@ -128,7 +128,7 @@ def _asked_for(
     rule: _Rule, reading: Reading, silences: Sequence[Silence], now_us: int
 ) -> tuple[NewDelivery | None, Decision | None]:
     """As `_timed`, and nothing goes where somebody has to agree first, or where nothing is left to change."""
-    if rule.route.guard and not reading.alert.open_count:
+    if rule.route.guard and not any(passing(reading.alert, rule.route.filter)):
         return None, Decision(rule.route.name, Word.CLOSED, NOTHING_OPEN)
     delivery, decision = _timed(rule, reading, silences, now_us)
     if rule.route.approval is None or delivery is None or delivery.hold:

@@ -13,7 +13,7 @@ from gateway.domain.delivery import NewDelivery
 from gateway.domain.notify import written
 from gateway.domain.optix import Unreadable, parse
 from gateway.domain.query import DeliveryRow
-from gateway.domain.remediation import only_open, only_open_body
+from gateway.domain.remediation import narrowed, narrowed_body, passing
 from gateway.domain.route import RouteTable, Verdict
 from gateway.domain.telling import Decision, Word
 from gateway.pipeline.choosing import Chooser
@@ -91,7 +91,8 @@ def _request(route: ConfiguredRoute, alert: Alert, body: bytes, now_us: int) -> 
     context = Context(f"example-1.{route.name}", route.name, body, datetime.fromtimestamp(now_us / 1_000_000, UTC))
     secrets = route.settings.secrets()
     if route.guard:
-        alert, context = only_open(alert), replace(context, body=only_open_body(body, alert))
+        passes = passing(alert, route.filter)
+        alert, context = narrowed(alert, passes), replace(context, body=narrowed_body(body, passes))
     try:
         return shown(route.destination.format(alert, context, route.settings), secrets)
     except FormatFault as fault:

@@ -20,7 +20,7 @@ from gateway.domain.condition import Reading
 from gateway.domain.delivery import Claim, State
 from gateway.domain.message import Answer
 from gateway.domain.outcome import Outcome, OutcomeClass
-from gateway.domain.remediation import NOTHING_OPEN, Begun, Guard, Work, locks_of, only_open, only_open_body
+from gateway.domain.remediation import NOTHING_OPEN, Begun, Guard, Work, locks_of, narrowed, narrowed_body, passing
 from gateway.domain.retry import Step
 from gateway.domain.text import code_points, fit_list
 from gateway.pipeline.configured import ConfiguredRoute
@@ -68,10 +68,11 @@ class Guarded:
             return await send(route, alert, context)
         if not route.filter.takes(Reading(alert)):
             return _parked("the filter of this route does not take the alert any more", "guard")
-        if not alert.open_count:
+        passes = passing(alert, route.filter)
+        if not any(passes):
             return Tried(Outcome(OutcomeClass.OK, NOTHING_OPEN), None, Step(State.SUPERSEDED))
-        context = replace(context, body=only_open_body(context.body, alert))
-        return await self._changing(route, route.guard, claim, only_open(alert), context, send, agreed)
+        context = replace(context, body=narrowed_body(context.body, passes))
+        return await self._changing(route, route.guard, claim, narrowed(alert, passes), context, send, agreed)
 
     async def _asked(self, rule: ApprovalRule, claim: Claim) -> ApprovalRow | None:
         return await self._store.ask_approval(claim.delivery_id, self._clock.now_us() + rule.expires_us)
@@ -120,8 +121,8 @@ class Guarded:
 
 
 def targets_of(alert: Alert) -> tuple[Target, ...]:
-    """Each open resource once."""
-    names = dict.fromkeys(resource.info for resource in alert.resources if resource.is_open)
+    """Each of its resources once. `alert`: narrowed."""
+    names = dict.fromkeys(resource.info for resource in alert.resources)
     return tuple(Target(name, alert.environment, alert.rule) for name in names)
 
 
@@ -129,7 +130,7 @@ def plan_of(route: ConfiguredRoute, alert: Alert) -> str:
     """What is asked for on such a route, in words, without looking at anything."""
     if route.guard is None:
         return f"{route.kind} is sent the alert"
-    targets, remedy = targets_of(alert), route.destination.remedy
+    targets, remedy = targets_of(narrowed(alert, passing(alert, route.filter))), route.destination.remedy
     if remedy is not None:
         return fit_list([remedy.asks(target, route.settings) for target in targets], _LONGEST_PLAN, code_points)
     names = fit_list([target.resource for target in targets], _LONGEST_PLAN, code_points)

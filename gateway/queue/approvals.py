@@ -25,9 +25,9 @@ SELECT d.alert, d.route, p.key, a.environment, a.rule, a.severity, a.summary, p.
        p.decided_us, p.who, p.why
 FROM approval AS p JOIN delivery AS d ON d.id = p.delivery JOIN alert AS a ON a.id = d.alert
 """
-WAITING = _ROWS + " WHERE p.verdict = '' AND d.state < 3 ORDER BY p.expires_us, p.delivery LIMIT ?"
+WAITING = _ROWS + " WHERE p.verdict = '' AND p.expires_us > 0 AND d.state < 3 ORDER BY p.expires_us, p.delivery LIMIT ?"
 WAITING_OF = _ROWS + " WHERE p.verdict = '' AND p.key = ? AND d.state < 3 ORDER BY p.delivery LIMIT ?"
-LATEST = _ROWS + " ORDER BY p.delivery DESC LIMIT ?"
+LATEST = _ROWS + " WHERE p.delivery > 0 ORDER BY p.delivery DESC LIMIT ?"
 _ONE = _ROWS + " WHERE p.delivery = ?"
 _DECIDE = """
 UPDATE approval SET verdict = ?, decided_us = ?, who = ?, why = ? WHERE delivery = ? AND verdict = ''

@@ -68,6 +68,19 @@ async def test_without_an_open_resource_there_is_nothing_to_do(world: World, nam
     assert [(d.word, d.route) for d in detail.decisions] == [("closed", "fix")]
 
 
+async def test_of_several_resources_only_those_that_the_route_names_are_passed_on(world: World) -> None:
+    """A filter takes an alert for one resource that fits; the others must not be changed for that."""
+    route = fixing()
+    named = parse_filter({"ENVIRONMENTS": [ENVIRONMENT], "RULES": ["AR-251"], "RESOURCES": ["logs-*"]})
+    await world.start(replace(route, filter=named))
+    await alert(world, "LOGS-1", "www", "-logs-2")
+    (body,) = world.receiver.bodies
+    assert json.loads(body)["payloadData"]["affectedResources"] == listed("LOGS-1")
+    other = await alert(world, "www", "-logs-2")
+    assert len(world.receiver.sent) == 1
+    assert (await world.operations.delivery(f"{other}.fix")) is None
+
+
 async def test_one_resource_is_acted_upon_by_one_route_at_a_time(world: World) -> None:
     await world.start(fixing("a"), fixing("b"))
     world.receiver.shut()

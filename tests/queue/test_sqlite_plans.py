@@ -9,6 +9,7 @@ import pytest
 from gateway.domain.delivery import State
 from gateway.domain.query import IncidentSelection, Selection
 from gateway.queue import (
+    approvals,
     claims,
     clusters,
     holds,
@@ -17,6 +18,7 @@ from gateway.queue import (
     inhibitions,
     listing,
     order,
+    remediations,
     remembered,
     retention,
     routes,
@@ -69,6 +71,19 @@ HOT = {
     "purge: incidents": retention.OLD_INCIDENTS,
     "alert: decisions": listing.DECIDED,
     "incident": remembered.INCIDENT,
+    "approvals: waiting": approvals.WAITING,
+    "approvals: of an incident": approvals.WAITING_OF,
+    "approvals: the latest": approvals.LATEST,
+    "approvals: overdue": approvals.OVERDUE,
+    "put: approvals of an incident": approvals.OF_INCIDENT,
+    "replay: approval": approvals.IS_WAITING,
+    "work: locked": remediations.LOCKED,
+    "work: unlock": remediations.UNLOCK,
+    "work: unended": remediations.UNENDED,
+    "work: spent": remediations.SPENT,
+    "work: latest": remediations.LATEST,
+    "work: steps": remediations.STEPS,
+    "purge: works": remediations.OLD,
     "incident: changes": remembered.CHANGES,
     "incident: told": remembered.TOLD,
 }
