@@ -56,7 +56,7 @@ month: $(VENV)/.dev ## a simulated month of hourly repeats: what is sent of it, 
 COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet $(LOCK) --generate-hashes --strip-extras \
 	--allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 lock: $(VENV)/.dev ## pin every dependency with its hashes (make lock LOCK=--upgrade for newer ones)
-	@$(COMPILE) --extra=aws --extra=expressions --output-file=requirements.lock pyproject.toml
+	@$(COMPILE) --extra=aws --extra=expressions --extra=postgres --output-file=requirements.lock pyproject.toml
 	@$(COMPILE) --extra=dev --constraint=requirements.lock --output-file=requirements-dev.lock pyproject.toml
 
 image: ## build the container image with docker, podman or buildah

@@ -164,6 +164,9 @@ class Store(Guards, Protocol):
         microseconds until then) of what is due then.
         """
 
+    async def renew(self, claims: Sequence[Claim], lease_us: int) -> None:
+        """Let the leases of these end so long from now; one that was lost stays lost."""
+
     async def expire_leases(self) -> tuple[str, ...]:
         """Take back deliveries whose lease ran out (attempt recorded as interrupted); the routes concerned."""
 

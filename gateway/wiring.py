@@ -30,10 +30,12 @@ from gateway.pipeline.intake import Intake
 from gateway.pipeline.jobs import Jobs
 from gateway.pipeline.operations import Operations
 from gateway.pipeline.silences import Silences
-from gateway.ports import StoreUnavailable
+from gateway.ports import Clock, Store, StoreUnavailable
+from gateway.queue.database_clock import DatabaseClock
 from gateway.queue.failures import StoreBroken
-from gateway.queue.sqlite import SqliteStore, open_sqlite
+from gateway.queue.sqlite import open_sqlite
 from gateway.settings.configuration import Configuration
+from gateway.settings.database import PostgresUrl
 from gateway.settings.gateway import Address, GatewaySettings
 from gateway.telemetry.logs import configure
 from gateway.telemetry.metrics import Metrics, StoreReads
@@ -82,7 +84,7 @@ async def serve_until_signal(configuration: Configuration) -> int:
             revision=configuration.revision,
             webhooks=_addresses(gateway.webhooks),
             ops=_addresses(gateway.ops),
-            database=str(settings.database_file),
+            database=str(settings.database),
             routes=len(configuration.routes),
         )
         # What start-up made stays for good: the collector need not look at it again.
@@ -134,16 +136,16 @@ async def running(configuration: Configuration) -> AsyncIterator[Gateway]:
 class _Edges:
     """What touches the world, opened; the stack closes it."""
 
-    clock: SystemClock
+    clock: Clock
     broken: Broken
     metrics: Metrics
     observer: TelemetryObserver
-    store: SqliteStore
+    store: Store
     transport: Transports
 
     @classmethod
     async def open(cls, configuration: Configuration, stack: AsyncExitStack) -> _Edges:
-        clock, broken = SystemClock(), Broken()
+        clock, broken = DatabaseClock(SystemClock()), Broken()
         names = [route.name for route in configuration.routes]
         metrics = Metrics(version=__version__, sources=configuration.sources, routes=names)
         observer = TelemetryObserver(structlog.get_logger(), metrics, clock)
@@ -240,12 +242,12 @@ def _links(settings: GatewaySettings) -> Links:
     return Links(settings.approval_url if key else "", key)
 
 
-async def _open(
-    settings: GatewaySettings, clock: SystemClock, observer: TelemetryObserver, broken: Broken
-) -> SqliteStore:
+async def _open(settings: GatewaySettings, clock: DatabaseClock, observer: TelemetryObserver, broken: Broken) -> Store:
     try:
+        if isinstance(settings.database, PostgresUrl):
+            return await _open_postgres(settings.database, settings.database_direct, clock, observer)
         return await open_sqlite(
-            settings.database_file,
+            settings.database,
             clock=clock,
             disk_reserve_bytes=settings.disk_reserve_bytes,
             on_fatal=broken.report,
@@ -253,6 +255,18 @@ async def _open(
         )
     except StoreBroken as fault:
         raise CannotStart(str(fault)) from None
+
+
+async def _open_postgres(
+    url: PostgresUrl, direct: PostgresUrl | None, clock: DatabaseClock, observer: TelemetryObserver
+) -> Store:
+    """Imported here, because the packages are not there where nobody uses them."""
+    from gateway.queue.postgres import open_postgres  # noqa: PLC0415
+    from gateway.queue.postgres_link import Server  # noqa: PLC0415
+
+    past_pooler = Server(direct.url.get_secret_value()) if direct else None
+    server = Server(url.url.get_secret_value(), pooled=past_pooler is not None)
+    return await open_postgres(server, direct=past_pooler, clock=clock, on_commit=observer.committed)
 
 
 async def _started(configuration: Configuration, edges: _Edges, silences: Silences) -> Dispatcher:

@@ -48,7 +48,7 @@ def _print_gateway(configuration: Configuration) -> None:
     line(
         f"operators  {f'http://{settings.ops_listen}' if settings.ops_listen else 'off (GATEWAY_OPS_LISTEN is empty)'}"
     )
-    line(f"database   {settings.database_file}")
+    line(f"database   {settings.database}")
     credentials = settings.credentials()
     for name, source in configuration.sources.items():
         values = counted(len(credentials[name].auth_values), "accepted value")
@@ -80,7 +80,7 @@ def _document(configuration: Configuration) -> dict[str, JSON]:
         "listen": str(settings.listen),
         "tls": settings.tls_cert is not None,
         "ops_listen": str(settings.ops_listen) if settings.ops_listen else None,
-        "database": str(settings.database_file),
+        "database": str(settings.database),
         "sources": [
             {
                 "name": name,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from gateway.domain.delivery import FINISHED, AttemptRecord, Claim, Claims, Recorded, Result, State
 from gateway.queue.attempts import write_attempts
 from gateway.queue.book import Book, Rows, Value, storable
 from gateway.queue.clusters import flush, members
+from gateway.queue.handing_back import parts
 from gateway.queue.order import Incident, promote, rejoin
 from gateway.queue.schema import CODES
 from gateway.queue.stand_ins import hand_on, settle
@@ -27,7 +29,7 @@ UPDATE delivery SET due_us = ?1 WHERE id IN (
     SELECT id FROM delivery WHERE route = ?2 AND state = 0 AND head = 1 AND fresh = 0 AND due_us > ?1 AND first_us > 0
     LIMIT ?3)
 """
-_ANY_TIME = 2**62
+ANY_TIME = 2**62
 _TOLD_NOTHING = FINISHED - {State.DELIVERED}
 _SETTLED = frozenset({State.DELIVERED, State.SUPERSEDED})
 _GIVEN_UP = frozenset({State.DEAD, State.PARKED})
@@ -35,15 +37,18 @@ TAKE = """
 UPDATE delivery SET state = 1, token = token + 1, attempts = attempts + 1, claimed_us = ?1, lease_until_us = ?2,
                     first_us = CASE WHEN first_us = 0 THEN ?1 ELSE first_us END WHERE id = ?3
 """
-TAKEN = """
+TAKEN = Rows(
+    """
 SELECT d.id, d.token, d.alert, d.route, a.source, b.bytes, a.received_us, d.due_us, d.claimed_us, d.first_us,
        d.attempts, d.shrink, d.progress, d.fresh, d.remembers, d.cluster,
        (d.hold <> '' OR d.cluster <> '' OR d.stands_in_for <> '') AND d.reason <> 'replayed',
        CASE WHEN d.stands_in_for = '' THEN a.before END, CASE WHEN t.told_us IS NOT NULL THEN t.known END, t.reference
 FROM delivery AS d JOIN alert AS a ON a.id = d.alert JOIN body AS b ON b.alert = d.alert
     LEFT JOIN told AS t ON d.remembers = 1 AND t.route = d.route AND t.key = d.key
-WHERE d.id = ?
-"""
+WHERE d.id IN ({marks})
+""",
+    "i",
+)
 RECORD = Rows(
     """
 WITH result (number, token, state, head, due_us, uncharged, shrink, progress, reason, finished_us) AS ({rows})
@@ -56,7 +61,17 @@ RETURNING id, route, key, alert
     "iiiiiiitti",
 )
 APART = "UPDATE delivery SET cluster = '' WHERE id = ?"
-SENDING = "SELECT id, token, route, key, due_us, claimed_us FROM delivery WHERE state = 1"
+SENDING = "SELECT id, token, route, key, due_us, claimed_us, lease_until_us FROM delivery WHERE state = 1"
+SENT_FOR = Rows(SENDING + " AND id IN ({marks})", "i")
+OUT_OF_TIME = "SELECT id FROM delivery WHERE state = 1 AND lease_until_us < ? LIMIT ?"
+RENEW = Rows(
+    """
+WITH held (number, token, until_us) AS ({rows})
+UPDATE delivery SET lease_until_us = held.until_us FROM held
+WHERE delivery.id = held.number AND delivery.token = held.token AND delivery.state = 1
+""",
+    "iii",
+)
 _INTERRUPT = "UPDATE delivery SET state = 0, fresh = 0, due_us = ?, reason = ? WHERE id = ?"
 
 
@@ -84,7 +99,7 @@ def _claim(book: Book, wish: Wish) -> Claims:
     book.db.executemany(TAKE, [(now, now + wish.lease_us, row) for row in rows])
     next_due: int | None = book.db.execute(NEXT_RETRY, (wish.route,)).fetchone()[0]
     return Claims(
-        claims=tuple(_claimed(book, rows, wish, now)),
+        claims=tuple(handed_out(book, rows, wish, now)),
         more=more,
         next_us=None if next_due is None else max(0, next_due - now),
     )
@@ -94,7 +109,7 @@ def _choose(book: Book, wish: Wish, now: int) -> tuple[list[int], bool]:
     """The rows to hand out, and whether more is due. One more of each kind is looked for than can be taken."""
     most_fresh, most_retries = min(wish.fresh, wish.limit), min(wish.retries, wish.limit)
     fresh = [row for (row,) in book.db.execute(FRESH, (wish.route, most_fresh + 1))]
-    latest = _ANY_TIME if wish.early else now
+    latest = ANY_TIME if wish.early else now
     retries = book.db.execute(RETRIES, (wish.route, latest, now, most_retries + 1)).fetchall()
     kinds = [fresh[:most_fresh], [row for row, _ in retries[:most_retries]]]
     first, second = reversed(kinds) if wish.retries_first else kinds
@@ -116,13 +131,13 @@ class Hurry:
     limit: int
 
 
-def _claimed(book: Book, rows: Sequence[int], wish: Wish, now: int) -> Iterator[Claim]:
-    """A claim for each row, but one only for a group: whoever is first takes the others of it along."""
-    gone: set[int] = set()
+def handed_out(book: Book, rows: Sequence[int], wish: Wish, now: int) -> Iterator[Claim]:
+    """A claim for each row that was taken, but one only for a group: whoever is first takes the others of it along."""
+    gone, taken = set[int](), _taken(book, rows)
     for row in rows:
         if row in gone:
             continue
-        claim, cluster = _taken(book, row)
+        claim, cluster = taken[row]
         if not cluster:
             yield claim
             continue
@@ -132,7 +147,7 @@ def _claimed(book: Book, rows: Sequence[int], wish: Wish, now: int) -> Iterator[
         gone.update(along)
         # The oldest leads, so that the message has the same id when it is sent again.
         first, *rest = sorted({row, *others, *along})
-        leader = claim if first == row else _taken(book, first)[0]
+        leader = claim if first == row else _taken(book, [first])[first][0]
         yield leader._replace(members=members(book, rest))
 
 
@@ -147,11 +162,14 @@ def _goes_with(book: Book, claim: Claim, cluster: str, other: int) -> bool:
     return found == (cluster, claim.first_us)
 
 
-def _taken(book: Book, row: int) -> tuple[Claim, str]:
-    """And the group it waited in."""
-    found = book.db.execute(TAKEN, (row,)).fetchone()
-    token, alert, route, source, body, received, due, claimed, first, attempts, shrink, progress, fresh = found[1:14]
-    remembers, cluster, asks, before, known, reference = found[14:]
+def _taken(book: Book, rows: Sequence[int]) -> dict[int, tuple[Claim, str]]:
+    """Of each row, and the group it waited in."""
+    return {found[0]: _as_claim(book, found) for found in book.many(TAKEN, [(row,) for row in rows])}
+
+
+def _as_claim(book: Book, found: tuple[Any, ...]) -> tuple[Claim, str]:
+    row, token, alert, route, source, body, received, due, claimed, first, attempts = found[:11]
+    shrink, progress, fresh, remembers, cluster, asks, before, known, reference = found[11:]
     claim = Claim(
         row=row,
         token=token,
@@ -263,22 +281,50 @@ def _next_state(result: Result, now: int) -> tuple[Value, ...]:
     )
 
 
-def expire_leases(book: Book, asked: Sequence[None]) -> list[tuple[str, ...]]:
-    routes = _interrupt(book, " AND lease_until_us < ?", (book.now_us(),), "no result came before the lease ran out")
-    return [routes] * len(asked)
+class Lost(NamedTuple):
+    """Deliveries whose lease may have run out: `before_us`, as seen by whoever looked."""
+
+    rows: Sequence[int]
+    before_us: int
+    reason: str = "no result came before the lease ran out"
 
 
-def recover(book: Book) -> tuple[str, ...]:
-    """What an earlier process was sending when it ended waits again, due at once; the routes concerned."""
-    return _interrupt(book, "", (), "the gateway stopped before this attempt had ended")
-
-
-def _interrupt(book: Book, which: str, values: tuple[Value, ...], reason: str) -> tuple[str, ...]:
-    """The attempt stays charged: a delivery that kills the process must not be tried for ever."""
+def out_of_time(book: Book, limit: int) -> Lost:
     now = book.now_us()
-    lost = book.db.execute(SENDING + which, values).fetchall()
-    for row, token, route, key, due_us, claimed_us in lost:
-        book.db.execute(_INTERRUPT, (now, reason, row))
-        write_attempts(book, [(row, token, AttemptRecord(due_us, claimed_us, claimed_us, now, "interrupted", reason))])
+    return Lost([row for (row,) in book.db.execute(OUT_OF_TIME, (now, limit))], now)
+
+
+def recover(book: Book) -> Lost:
+    """What an earlier process was sending when it ended."""
+    rows = [row for row, *_ in book.db.execute(SENDING)]
+    return Lost(rows, ANY_TIME, "the gateway stopped before this attempt had ended")
+
+
+def interrupt(book: Book, asked: Sequence[Lost]) -> list[tuple[str, ...]]:
+    """What was lost waits again, due at once; the routes concerned. A result or a longer lease may have come between.
+
+    The attempt stays charged: a delivery that kills the process must not be tried for ever.
+    """
+    return [_interrupt(book, lost) for lost in asked]
+
+
+def _interrupt(book: Book, lost: Lost) -> tuple[str, ...]:
+    now, routes = book.now_us(), set[str]()
+    found = sorted(book.many(SENT_FOR, [(row,) for row in lost.rows], book.for_update))
+    for row, token, route, key, due_us, claimed_us, until_us in found:
+        if until_us >= lost.before_us:
+            continue
+        book.db.execute(_INTERRUPT, (now, lost.reason, row))
+        record = AttemptRecord(due_us, claimed_us, claimed_us, now, "interrupted", lost.reason)
+        write_attempts(book, [(row, token, record)])
         rejoin(book, row, (route, key))
-    return tuple(sorted({route for _, _, route, *_ in lost}))
+        routes.add(route)
+    return tuple(sorted(routes))
+
+
+def renew(book: Book, asked: Sequence[tuple[Sequence[Claim], int]]) -> list[None]:
+    """Each as (claims, microseconds from now until their leases end)."""
+    until_us = [(book.now_us() + lease_us, claims) for claims, lease_us in asked]
+    held = [(row, token, until) for until, claims in until_us for claim in claims for row, token in parts(claim)]
+    book.many(RENEW, held)
+    return [None] * len(asked)

@@ -15,7 +15,7 @@ from gateway.queue.book import Book
 WAITING = """
 SELECT count(*), min(created_us), (SELECT flushed_us FROM cluster WHERE route = ?1 AND name = ?2) FROM (
     SELECT created_us FROM delivery WHERE route = ?1 AND cluster = ?2 AND state = 0 AND cluster <> ''
-        AND head = 1 AND first_us = 0 AND hold = '' ORDER BY id DESC LIMIT ?3)
+        AND head = 1 AND first_us = 0 AND hold = '' ORDER BY id DESC LIMIT ?3) AS last
 """
 """As many as fill the group are counted, the last ones: of more it is known that they are due."""
 
@@ -35,8 +35,8 @@ WHERE d.id = ?
 """
 # A later state of an incident that this message tells of: the group's next message is for it.
 LATER = """
-UPDATE delivery SET due_us = CASE WHEN due_us < ?3 THEN ?3 ELSE due_us END, fresh = 0 WHERE route = ?1 AND cluster = ?2 AND state = 0
-    AND cluster <> '' AND head = 0 AND first_us = 0 AND hold = ''
+UPDATE delivery SET due_us = CASE WHEN due_us < ?3 THEN ?3 ELSE due_us END, fresh = 0
+WHERE route = ?1 AND cluster = ?2 AND state = 0 AND cluster <> '' AND head = 0 AND first_us = 0 AND hold = ''
 """
 FORGET = "DELETE FROM cluster WHERE flushed_us < ?"
 MOST_MEMBERS = 500

@@ -24,7 +24,7 @@ WHERE id = ? AND token = ? AND state = 1 RETURNING alert, key
 def release(book: Book, handed_back: Sequence[Sequence[Claim]]) -> list[None]:
     for claims in handed_back:
         for claim in claims:
-            for row, token in _parts(claim):
+            for row, token in parts(claim):
                 _release(book, claim.route, row, token)
     return [None] * len(handed_back)
 
@@ -34,7 +34,7 @@ def put_off(book: Book, asked: Sequence[tuple[Claim, Sequence[PutOff]]]) -> list
 
 
 def _put_off(book: Book, claim: Claim, waits: dict[int, PutOff]) -> Iterator[tuple[str, int]]:
-    for row, token in _parts(claim):
+    for row, token in parts(claim):
         wait = waits.get(row)
         if wait is None:
             _release(book, claim.route, row, token)
@@ -48,7 +48,7 @@ def _put_off(book: Book, claim: Claim, waits: dict[int, PutOff]) -> Iterator[tup
             yield claim.route, 0 if another else wait.until_us - book.now_us()
 
 
-def _parts(claim: Claim) -> Iterator[tuple[int, int]]:
+def parts(claim: Claim) -> Iterator[tuple[int, int]]:
     """The row and the token of each of its deliveries."""
     yield claim.row, claim.token
     yield from ((member.row, member.token) for member in claim.members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from gateway.queue.book import Book
 from gateway.queue.clusters import FORGET as FORGET_CLUSTERS
@@ -16,7 +17,8 @@ _FINISHED = "a.held IS NULL AND NOT EXISTS (SELECT 1 FROM delivery AS d WHERE d.
 OLD = _OLD.format(finished=_FINISHED)
 _DELETE = f"DELETE FROM alert AS a WHERE a.id = ? AND {_FINISHED}"  # noqa: S608 - no value in it
 OLD_INCIDENTS = "SELECT key FROM incident WHERE last_us < ? ORDER BY last_us LIMIT ?"
-_FORGET = tuple(f"DELETE FROM {table} WHERE key = ?" for table in ("told", "change", "incident"))  # noqa: S608 - names
+_FORGET_INCIDENT = "DELETE FROM incident WHERE key = ? AND last_us < ?"
+_FORGET = ("DELETE FROM told WHERE key = ?", "DELETE FROM change WHERE key = ?")
 _SLACK_PAGES = 1000  # free pages are used again before the file grows: only what is beyond goes back
 _PAGES_A_STEP = 500
 
@@ -34,16 +36,26 @@ def delete(book: Book, asked: Sequence[Sequence[Moment]]) -> list[int]:
     return [sum(book.db.execute(_DELETE, (row,)).rowcount for _, row in moments) for moments in asked]
 
 
-def forget(book: Book, asked: Sequence[tuple[int, int]]) -> list[int]:
-    """Incidents not heard of since `before_us`, at most `limit`, with all that receivers were told of them; how many.
-    Should one come back after so long, it is a new one.
-    """
-    return [_forget(book, before_us, limit) for before_us, limit in asked]
+class Forgotten(NamedTuple):
+    """Incidents that nobody heard of since `before_us`, as far as is known."""
+
+    keys: Sequence[str]
+    before_us: int
 
 
-def _forget(book: Book, before_us: int, limit: int) -> int:
-    keys = book.db.execute(OLD_INCIDENTS, (before_us, limit)).fetchall()
-    for statement in _FORGET:
+def old_incidents(book: Book, before_us: int, limit: int) -> Forgotten:
+    return Forgotten([key for (key,) in book.db.execute(OLD_INCIDENTS, (before_us, limit))], before_us)
+
+
+def forget(book: Book, asked: Sequence[Forgotten]) -> list[int]:
+    """With all that receivers were told of them; how many. Should one come back after so long, it is a new one."""
+    return [_forget(book, forgotten) for forgotten in asked]
+
+
+def _forget(book: Book, forgotten: Forgotten) -> int:
+    before_us = forgotten.before_us
+    keys = [(key,) for key in forgotten.keys if book.db.execute(_FORGET_INCIDENT, (key, before_us)).rowcount]
+    for statement in _FORGET if keys else ():
         book.db.executemany(statement, keys)
     book.db.execute(FORGET_CLUSTERS, (before_us,))
     return len(keys)

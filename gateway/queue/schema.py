@@ -229,7 +229,7 @@ CREATE INDEX resource_lock_until ON resource_lock (until_us);
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Script n brings a file from version n to n + 1. A published one is never edited: a change is a further script."""
 
-_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 def version_of(db: sqlite3.Connection) -> int:
@@ -261,5 +261,5 @@ def _run_script(db: sqlite3.Connection, script: str) -> None:
 def _christen(db: sqlite3.Connection) -> None:
     """A new file gets a random name: ids made from it never meet those of an earlier or another store."""
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    name = "".join(secrets.choice(_BASE32) for _ in range(6))
+    name = "".join(secrets.choice(BASE32) for _ in range(6))
     db.execute("INSERT INTO meta (name, value) VALUES ('store', ?)", (name,))

@@ -4,52 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from gateway.domain.delivery import Claim, Claims, NewAlert, PutOff, Recorded, Result, RouteState, Stored
-from gateway.domain.query import (
-    AlertRow,
-    AlertSelection,
-    AttemptRow,
-    Decided,
-    DeliveryRow,
-    IncidentDetail,
-    IncidentSelection,
-    Job,
-    JobKind,
-    Page,
-    Selection,
-)
-from gateway.domain.recording import RecordingPage
-from gateway.domain.silence import Silence
 from gateway.ports import Clock
 from gateway.queue import (
-    changes,
     claims,
-    handing_back,
-    holds,
-    ingest,
-    jobs,
-    listing,
     opening,
-    recordings,
-    remembered,
     retention,
-    routes,
-    silences,
 )
 from gateway.queue.opening import SqliteBook
 from gateway.queue.reader import Reader
 from gateway.queue.room import Room
 from gateway.queue.schema import migrate
-from gateway.queue.sqlite_guards import SqliteGuards
+from gateway.queue.store import TableStore
 from gateway.queue.writer import Writer
-
-_HASTENED_AT_ONCE = 500
-_OVERHEAD_BYTES = 1024  # of a waiting alert besides its body
 
 
 async def open_sqlite(
@@ -94,7 +64,7 @@ def _open_book(path: Path, clock: Clock) -> SqliteBook:
         (store,) = db.execute("SELECT value FROM meta WHERE name = 'store'").fetchone()
         book = SqliteBook(db, clock, store)
         db.execute("BEGIN IMMEDIATE")
-        claims.recover(book)
+        claims.interrupt(book, [claims.recover(book)])
         db.execute("COMMIT")
     except BaseException:
         db.close()
@@ -102,7 +72,7 @@ def _open_book(path: Path, clock: Clock) -> SqliteBook:
     return book
 
 
-class SqliteStore(SqliteGuards):
+class SqliteStore(TableStore):
     """Fills `ports.Store`."""
 
     def __init__(
@@ -114,165 +84,23 @@ class SqliteStore(SqliteGuards):
     ) -> None:
         self._file = file
         room = Room(file.path.parent, disk_reserve_bytes, file.book.clock)
-        self._writer = Writer(file.book, refuse_ingest=room.refusal, on_fatal=on_fatal, on_commit=on_commit)
-        # Two readers, so that an operator's long search does not hold up what the schedule has to know.
-        self._lookups = Reader(file.path, file.book.clock, file.book.store, self._writer.stop)
-        self._searches = Reader(file.path, file.book.clock, file.book.store, self._writer.stop)
-        self._purged_up_to = retention.FIRST
+        writer = Writer(file.book, refuse_ingest=room.refusal, on_fatal=on_fatal, on_commit=on_commit)
+        lookups, searches = (Reader(file.path, file.book.clock, file.book.store, writer.stop) for _ in range(2))
+        super().__init__(writer, lookups, searches)
+        self._threads: tuple[Reader | Writer, ...] = (lookups, searches, writer)
         self._closed = False
 
-    async def put(self, alert: NewAlert, lease_us: Mapping[str, int]) -> Stored:
-        return await self._writer.write(ingest.put, ingest.Arrival(alert, lease_us), len(alert.body) + _OVERHEAD_BYTES)
-
-    async def claim(
-        self,
-        route: str,
-        *,
-        fresh: int,
-        retries: int,
-        limit: int,
-        lease_us: int,
-        retries_first: bool = False,
-        early: bool = False,
-        group_interval_us: int = 0,
-    ) -> Claims:
-        wish = claims.Wish(route, fresh, retries, limit, lease_us, retries_first, early, group_interval_us)
-        return await self._writer.write(claims.claim, wish)
-
-    async def hasten(self, route: str) -> int:
-        """In slices, so that a long backlog does not hold up alerts."""
-        hurry = claims.Hurry(route, self._file.book.now_us(), _HASTENED_AT_ONCE)
-        hastened = 0
-        while changed := await self._writer.write(claims.hasten, hurry):
-            hastened += changed
-        return hastened
-
-    async def record(self, result: Result) -> Recorded:
-        return await self._writer.write(claims.record, result)
-
-    async def release(self, claims_: Sequence[Claim]) -> None:
-        await self._writer.write(handing_back.release, claims_)
-
-    async def put_off(self, claim: Claim, waits: Sequence[PutOff]) -> tuple[tuple[str, int], ...]:
-        return await self._writer.write(handing_back.put_off, (claim, waits))
-
-    async def expire_leases(self) -> tuple[str, ...]:
-        return await self._writer.write(claims.expire_leases, None)
-
-    async def route_states(self) -> Mapping[str, RouteState]:
-        return await self._lookups.read(routes.route_states)
-
-    async def put_route_state(self, state: RouteState) -> None:
-        await self._writer.write(routes.put_route_state, state)
-
-    async def next_due(self, routes_: Sequence[str]) -> Mapping[str, int]:
-        return await self._lookups.read(partial(routes.next_due, routes=routes_))
-
-    async def oldest_due_us(self, routes_: Sequence[str]) -> Mapping[str, int]:
-        return await self._lookups.read(partial(routes.oldest_due_us, routes=routes_))
-
-    async def waiting_routes(self) -> tuple[str, ...]:
-        return await self._lookups.read(routes.waiting_routes)
-
-    async def held_count(self) -> int:
-        return await self._lookups.read(listing.held_count)
-
-    async def alerts(self, selection: AlertSelection, *, limit: int, cursor: str = "") -> Page:
-        return await self._searches.read(partial(listing.alerts, selection=selection, limit=limit, cursor=cursor))
-
-    async def alert(
-        self, alert_id: str, *, stopped: Sequence[str]
-    ) -> tuple[AlertRow, bytes, tuple[DeliveryRow, ...]] | None:
-        return await self._searches.read(partial(listing.alert, alert_id=alert_id, stopped=frozenset(stopped)))
-
-    async def recordings(self, selection: AlertSelection, *, limit: int, after: str = "") -> RecordingPage:
-        query = partial(recordings.recordings, selection=selection, limit=limit, after=after)
-        return await self._searches.read(query)
-
-    async def decided(self, alert_id: str) -> Decided | None:
-        return await self._searches.read(partial(listing.decided, alert_id=alert_id))
-
-    async def incidents(self, selection: IncidentSelection, *, limit: int, cursor: str = "") -> Page:
-        return await self._searches.read(partial(remembered.incidents, selection=selection, limit=limit, cursor=cursor))
-
-    async def incident(self, key: str) -> IncidentDetail | None:
-        return await self._searches.read(partial(remembered.incident, key=key))
-
-    async def deliveries(self, selection: Selection, *, stopped: Sequence[str], limit: int, cursor: str = "") -> Page:
-        query = partial(listing.deliveries, selection=selection, stopped=frozenset(stopped), limit=limit, cursor=cursor)
-        return await self._searches.read(query)
-
-    async def delivery(
-        self, delivery_id: str, *, stopped: Sequence[str]
-    ) -> tuple[DeliveryRow, tuple[AttemptRow, ...]] | None:
-        return await self._searches.read(partial(listing.delivery, delivery_id=delivery_id, stopped=frozenset(stopped)))
-
-    async def count(self, selection: Selection, *, stopped: Sequence[str]) -> int:
-        """Exact up to 1,000,000, where counting ends."""
-        return await self._searches.read(partial(listing.count, selection=selection, stopped=frozenset(stopped)))
-
-    async def replay(self, delivery_ids: Sequence[str]) -> tuple[str, ...]:
-        return await self._writer.write(changes.replay, delivery_ids)
-
-    async def cancel(self, delivery_ids: Sequence[str]) -> tuple[str, ...]:
-        return await self._writer.write(changes.cancel, delivery_ids)
-
-    async def readmit(self, alert_id: str, alert: NewAlert) -> Stored | None:
-        return await self._writer.write(ingest.readmit, ingest.Rereading(alert_id, alert))
-
-    async def add_job(self, kind: JobKind, selection: Selection, *, stopped: Sequence[str]) -> Job:
-        total = await self.count(selection, stopped=stopped)
-        return await self._writer.write(jobs.add_job, jobs.NewJob(kind, selection, frozenset(stopped), total))
-
-    async def step_job(self, job_id: int, *, limit: int) -> tuple[Job, tuple[str, ...]]:
-        """Raises LookupError for a job that does not exist."""
-        chosen = await self._searches.read(partial(jobs.choose, job_id=job_id, limit=max(1, limit)))
-        if chosen is None:
-            return await self._searches.read(partial(jobs.known, job_id=job_id)), ()
-        return await self._writer.write(jobs.carry_out, chosen)
-
-    async def stop_job(self, job_id: int) -> Job | None:
-        return await self._writer.write(jobs.stop_job, job_id)
-
-    async def job(self, job_id: int) -> Job | None:
-        return await self._searches.read(partial(jobs.job, job_id=job_id))
-
-    async def jobs(self, *, limit: int) -> tuple[Job, ...]:
-        return await self._searches.read(partial(jobs.jobs, limit=limit))
-
     async def purge(self, before_us: int, *, limit: int) -> int:
-        """Goes on where the last call ended, so that what cannot go yet is passed once in each round, not each time."""
-        query = partial(retention.old, after=self._purged_up_to, before_us=before_us, limit=limit)
-        found = await self._searches.read(query)
-        self._purged_up_to = found[-1] if len(found) == limit else retention.FIRST
-        gone = await self._writer.write(retention.delete, found) if found else 0
-        await self._writer.write(retention.forget, (before_us, limit))
+        gone = await super().purge(before_us, limit=limit)
         await self._writer.write(retention.shrink, None)
         return gone
-
-    async def put_silence(self, silence: Silence) -> None:
-        await self._writer.write(silences.put, silence)
-
-    async def end_silence(self, silence_id: str) -> tuple[str, ...] | None:
-        return await self._writer.write(silences.end, silence_id)
-
-    async def end_windows(self, routes: Sequence[str]) -> None:
-        if await self._lookups.read(holds.any_windows):
-            await self._writer.write(holds.end_windows, routes)
-
-    async def silences(self) -> tuple[Silence, ...]:
-        return await self._lookups.read(silences.unexpired)
-
-    async def ping(self) -> None:
-        await self._writer.write(routes.ping, None)
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        await self._lookups.close()
-        await self._searches.close()
-        await self._writer.close()
+        for thread in self._threads:
+            await thread.close()
         await asyncio.to_thread(_close, self._file)
 
 

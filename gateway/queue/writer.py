@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 _MOST_CALLS = 256
 _MOST_BYTES = 16 * 1024 * 1024
-_MOST_WAITING_BYTES = 64 * 1024 * 1024
+MOST_WAITING_BYTES = 64 * 1024 * 1024
 
 
 class Writer:
@@ -59,7 +59,7 @@ class Writer:
         if self._refusal:
             raise StoreUnavailable(self._refusal)
         if size is not None:
-            if self._waiting_bytes + size > _MOST_WAITING_BYTES and self._waiting_bytes:
+            if self._waiting_bytes + size > MOST_WAITING_BYTES and self._waiting_bytes:
                 raise StoreUnavailable("too many alerts are waiting to be stored")
             self._waiting_bytes += size
         future: asyncio.Future[object] = self._loop.create_future()
@@ -91,7 +91,7 @@ class Writer:
     def _run(self) -> None:
         fatal = ""
         while self._gather():
-            urgent, ingest = _up_to(self._urgent), _up_to(self._ingest)
+            urgent, ingest = up_to(self._urgent), up_to(self._ingest)
             started_s = self._clock.monotonic_s()
             if fatal:
                 outcomes = refuse([*urgent, *ingest], fatal)
@@ -137,21 +137,21 @@ class Writer:
             self._waiting_bytes -= call.size or 0
             written += not isinstance(answer, Exception)
             if not call.future.done():
-                _answer(call.future, answer)
+                wake(call.future, answer)
         if written:
             self._on_commit(seconds, written)
         if fatal:
             self.stop(fatal)
 
 
-def _answer(future: asyncio.Future[object], answer: object) -> None:
+def wake(future: asyncio.Future[object], answer: object) -> None:
     if isinstance(answer, Exception):
         future.set_exception(answer)
     else:
         future.set_result(answer)
 
 
-def _up_to(calls: deque[Call]) -> list[Call]:
+def up_to(calls: deque[Call]) -> list[Call]:
     """The next calls, at least one if there is any, within the limits of one transaction."""
     taken: list[Call] = []
     size = 0

@@ -9,6 +9,7 @@ from gateway.domain.authenticate import Source
 from gateway.domain.condition import Match
 from gateway.domain.window import WhenMuted
 from gateway.pipeline.configured import ConfiguredRoute
+from gateway.settings.database import PostgresUrl
 from gateway.settings.envfile import read_layers
 from gateway.settings.gateway import GatewaySettings
 from gateway.settings.mistakes import ConfigurationMistakes, Mistake
@@ -39,6 +40,8 @@ class Configuration:
             found.add(self.gateway.ops_token.get_secret_value())
         if self.gateway.approval_key:
             found.add(self.gateway.approval_key.get_secret_value())
+        for url in (self.gateway.database, self.gateway.database_direct):
+            found.update(url.secrets() if isinstance(url, PostgresUrl) else ())
         for route in self.routes:
             found.update(route.settings.secrets())
         return found

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.domain.url import is_http
+from gateway.settings.database import PostgresUrl, database_at, postgres_url
 from gateway.settings.mistakes import quoted
 from gateway.settings.units import choice, duration_between, flag, size_bytes
 
@@ -53,20 +54,6 @@ def _address(text: str) -> Address:
 
 def _address_or_off(text: str) -> Address | None:
     return _address(text) if text.strip() else None
-
-
-def _sqlite_file(text: str) -> Path:
-    """`sqlite:///relative` or `sqlite:////absolute`. Nothing of the text is shown: such URLs hold passwords."""
-    scheme, found, rest = text.strip().partition("://")
-    if found and scheme.lower() in ("postgresql", "postgres"):
-        raise ValueError("PostgreSQL is not built into this version yet. Use sqlite:///data/gateway.db.")
-    path = rest.removeprefix("/")
-    if scheme.lower() != "sqlite" or path == rest or path in ("", ":memory:") or path.endswith("/") or "?" in path:
-        raise ValueError(
-            "this is not a database URL. Write sqlite:/// and a file, as in sqlite:///data/gateway.db,"
-            " with a fourth slash for an absolute path."
-        )
-    return Path(path)
 
 
 def _header_name(text: str) -> str:
@@ -133,7 +120,6 @@ class Credentials(BaseModel):
 _STANDS_UNDER = {"retention_s": "RETENTION", "max_body_bytes": "MAX_BODY"} | {
     "shutdown_grace_s": "SHUTDOWN_GRACE",
     "disk_reserve_bytes": "DISK_RESERVE",
-    "database_file": "DATABASE",
 }
 
 
@@ -164,8 +150,11 @@ class GatewaySettings(BaseSettings):
     ops_token: Annotated[SecretStr | None, _read(_ops_token)] = Field(
         None, description="required by page and API unless the ops listener is loopback"
     )
-    database_file: Annotated[Path, _read(_sqlite_file)] = Field(
+    database: Annotated[Path | PostgresUrl, _read(database_at)] = Field(
         Path("data/gateway.db"), description="where alerts and deliveries are stored"
+    )
+    database_direct: Annotated[PostgresUrl | None, _read(postgres_url)] = Field(
+        None, description="the same database past a pooler"
     )
     auth_header: HeaderName = Field("", description="name of the header that Cloud Optix sends")
     auth_values: AuthValues = Field((), description="accepted values of that header")

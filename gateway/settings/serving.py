@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from gateway.settings.database import POSTGRES_MISSING, PostgresUrl, postgres_is_installed
 from gateway.settings.envfile import read_layers
 from gateway.settings.gateway import DEFAULT_SOURCE, GatewaySettings
 from gateway.settings.keys import Keys, unknown_keys
@@ -16,7 +17,9 @@ from gateway.settings.names import PREFIX, SETTINGS, SOURCE_KEYS, Named, take_ap
 from gateway.settings.sentences import sentence
 from gateway.settings.units import items
 
-_SECRETS = frozenset({"GATEWAY_AUTH_VALUES", "GATEWAY_OPS_TOKEN", "GATEWAY_APPROVAL_KEY", "GATEWAY_DATABASE"})
+_SECRETS = frozenset(
+    {"GATEWAY_AUTH_VALUES", "GATEWAY_OPS_TOKEN", "GATEWAY_APPROVAL_KEY", "GATEWAY_DATABASE", "GATEWAY_DATABASE_DIRECT"}
+)
 _EMPTY_MEANS_OFF = "GATEWAY_OPS_LISTEN"
 
 _NO_CREDENTIALS = (
@@ -65,6 +68,7 @@ def read_serving(named: Named, mistakes: list[Mistake], *, need_sources: bool) -
     given = _Given(_own(named, mistakes), _sources(named, mistakes))
     settings = _build(given)
     _check_pairs(given.own)
+    _check_database(settings, given.own)
     _check_addresses(settings, given.own)
     incomplete = _check_credentials(settings, given)
     if need_sources and not incomplete and not _anybody_may_send(settings):
@@ -139,6 +143,14 @@ def _check_pairs(keys: Keys) -> None:
         for present, absent in (pair, pair[::-1]):
             if present in keys.values and absent not in keys.values and absent not in keys.broken:
                 keys.mistakes.append(keys.values[present].mistake(f"{absent} is missing. {why}"))
+
+
+def _check_database(settings: GatewaySettings, keys: Keys) -> None:
+    if isinstance(settings.database, PostgresUrl):
+        if not postgres_is_installed():
+            keys.refuse("GATEWAY_DATABASE", POSTGRES_MISSING)
+    elif settings.database_direct and "GATEWAY_DATABASE" not in keys.broken:
+        keys.refuse("GATEWAY_DATABASE_DIRECT", "a way past a pooler is for PostgreSQL. Set GATEWAY_DATABASE to it too.")
 
 
 def _check_addresses(settings: GatewaySettings, keys: Keys) -> None:

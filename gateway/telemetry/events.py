@@ -25,6 +25,8 @@ EVENTS: Mapping[str, str] = {
     "route.resumed": "an operator resumed the route",
     "route.held_back": "the receiver asked for silence for `wait_s`",
     "route.stumbled": "a fault of ours met one route; it goes on a second later",
+    "database.lost": "PostgreSQL cannot be reached: webhooks get 503 until it can",
+    "database.found": "PostgreSQL is there again",
     "route.missed": "deliveries wait for a route that is not configured",
     "job.ended": "a change of many deliveries was carried out",
     "deliveries.replayed": "an operator made deliveries pending again",

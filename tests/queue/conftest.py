@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from gateway.ports import Store
+from tests.queue.postgres_world import PostgresEngine
 from tests.queue.store_world import Engine, FakeClock, SqliteEngine
 from tests.services import require
 
-ENGINES: dict[str, Callable[[Path], Engine]] = {"sqlite": SqliteEngine}
+ENGINES: dict[str, Callable[[Path], Engine]] = {"sqlite": SqliteEngine, "postgres": PostgresEngine}
 
 
 @pytest.fixture(params=ENGINES)

@@ -39,7 +39,7 @@ HOT = {
     "claim: retries": claims.RETRIES,
     "claim: next retry": claims.NEXT_RETRY,
     "claim: take": claims.TAKE,
-    "claim: read": claims.TAKEN,
+    "claim: read": for_rows(claims.TAKEN, 4),
     "hasten": claims.HASTEN,
     "record": for_rows(claims.RECORD, 4),
     "record: promote": for_rows(order.PROMOTE, 4),
@@ -47,6 +47,9 @@ HOT = {
     "supersede": order.SUPERSEDE,
     "replay: head": order.HEAD,
     "sending": claims.SENDING,
+    "sending: lost": for_rows(claims.SENT_FOR, 4),
+    "sending: out of time": claims.OUT_OF_TIME,
+    "renew": for_rows(claims.RENEW, 4),
     "purge": retention.OLD,
     "routes": routes.ROUTES_IN_STATE,
     "put: incidents": for_rows(incidents.RECALL, 4),
@@ -88,7 +91,7 @@ HOT = {
     "incident: told": remembered.TOLD,
 }
 # Rows of the statement itself, of a recursion that has one row for each route, and of a group up to its limit.
-SMALL_SCANS = {"SCAN asked", "SCAN result", "SCAN seen", "SCAN 4 CONSTANT ROWS", "SCAN (subquery-2)"}
+SMALL_SCANS = {"SCAN asked", "SCAN result", "SCAN seen", "SCAN 4 CONSTANT ROWS", "SCAN last", "SCAN held"}
 
 
 @pytest.fixture

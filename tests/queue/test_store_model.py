@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.domain.delivery import Claim, NewDelivery, Recorded, State
 from gateway.domain.query import Selection
-from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, SqliteEngine, a_result, an_alert
+from tests.queue.postgres_world import PostgresEngine
+from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, Engine, SqliteEngine, a_result, an_alert
 
 T = TypeVar("T")
 ROUTES = st.sampled_from(["a", "b"])
@@ -87,11 +88,13 @@ class Model:
 
 
 class StoreMachine(RuleBasedStateMachine):
+    make: Callable[[Path], Engine] = SqliteEngine
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = Path(tempfile.mkdtemp())
-        self.engine = SqliteEngine(self.folder)
+        self.engine = self.make(self.folder)
         self.clock = self.engine.clock
         self.store = self.run(self.engine.open())
         self.model = Model()
@@ -225,7 +228,13 @@ class StoreMachine(RuleBasedStateMachine):
             assert (due.get(route) == 0) == any(self.model.claimable(route, self.clock.us))
 
 
+class PostgresStoreMachine(StoreMachine):
+    make = PostgresEngine
+
+
 TestStoreMachine = StoreMachine.TestCase
 TestStoreMachine.settings = settings(
     max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
+TestPostgresStoreMachine = PostgresStoreMachine.TestCase
+TestPostgresStoreMachine.settings = TestStoreMachine.settings

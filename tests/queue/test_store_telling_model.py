@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -21,7 +21,8 @@ from gateway.domain.delivery import Claim, MemberResult, NewDelivery, State
 from gateway.domain.query import Selection
 from gateway.domain.snapshot import Snapshot, decode, digest_of, encode
 from tests.queue.incident_world import GROUPED, a_state, snapshot, told
-from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, SqliteEngine, a_result
+from tests.queue.postgres_world import PostgresEngine
+from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, Engine, SqliteEngine, a_result
 
 T = TypeVar("T")
 Incident: TypeAlias = tuple[str, str]
@@ -54,11 +55,13 @@ class Row:
 
 
 class TellingMachine(RuleBasedStateMachine):
+    make: Callable[[Path], Engine] = SqliteEngine
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = Path(tempfile.mkdtemp())
-        self.engine = SqliteEngine(self.folder)
+        self.engine = self.make(self.folder)
         self.clock = self.engine.clock
         self.store = self.run(self.engine.open())
         self.sent = 0
@@ -266,7 +269,13 @@ class TellingMachine(RuleBasedStateMachine):
             assert awaited == self.view(incident)
 
 
+class PostgresTellingMachine(TellingMachine):
+    make = PostgresEngine
+
+
 TestTellingMachine = TellingMachine.TestCase
 TestTellingMachine.settings = settings(
     max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
+TestPostgresTellingMachine = PostgresTellingMachine.TestCase
+TestPostgresTellingMachine.settings = TestTellingMachine.settings

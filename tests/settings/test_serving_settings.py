@@ -24,7 +24,8 @@ def test_without_any_setting_the_defaults_hold(site: Site) -> None:
         "listen": Address("0.0.0.0", 8080),
         "ops_listen": Address("127.0.0.1", 8081),
         "ops_token": None,
-        "database_file": Path("data/gateway.db"),
+        "database": Path("data/gateway.db"),
+        "database_direct": None,
         "sources": {},
         "allow_unauthenticated": False,
         "routes_dir": Path("config/routes"),
@@ -47,9 +48,9 @@ def test_without_any_setting_the_defaults_hold(site: Site) -> None:
         ("LISTEN", "[::]:8080", "listen", Address("::", 8080)),
         ("LISTEN", "gateway.example:0", "listen", Address("gateway.example", 0)),
         ("OPS_LISTEN", "", "ops_listen", None),
-        ("DATABASE", "sqlite:///gw.db", "database_file", Path("gw.db")),
-        ("DATABASE", "sqlite:////var/lib/gw.db", "database_file", Path("/var/lib/gw.db")),
-        ("DATABASE", "", "database_file", Path("data/gateway.db")),
+        ("DATABASE", "sqlite:///gw.db", "database", Path("gw.db")),
+        ("DATABASE", "sqlite:////var/lib/gw.db", "database", Path("/var/lib/gw.db")),
+        ("DATABASE", "", "database", Path("data/gateway.db")),
         ("MAX_BODY", "1MiB", "max_body_bytes", 1048576),
         ("RETENTION", "2h", "retention_s", 7200.0),
         ("SHUTDOWN_GRACE", "500ms", "shutdown_grace_s", 0.5),
@@ -78,15 +79,10 @@ def test_each_setting_is_read_by_its_own_rule(site: Site, name: str, text: str, 
         ),
         (
             "DATABASE",
-            "postgresql://gw:pw@db/gw",
-            "PostgreSQL is not built into this version yet. Use sqlite:///data/gateway.db.",
-        ),
-        (
-            "DATABASE",
             "sqlite://gw.db",
             (
                 "this is not a database URL. Write sqlite:/// and a file, as in sqlite:///data/gateway.db,"
-                " with a fourth slash for an absolute path."
+                " with a fourth slash for an absolute path; or postgresql://user:password@host/name."
             ),
         ),
         ("OPS_TOKEN", "to ken", "a token consists of letters, digits and signs of ASCII, without blanks."),

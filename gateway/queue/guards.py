@@ -1,4 +1,4 @@
-"""The part of the SQLite store that is about people's approval and about what was changed out there."""
+"""The part of the store that is about people's approval and about what was changed out there."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from functools import partial
 from gateway.domain.approval import ApprovalRow, Ruling
 from gateway.domain.remediation import Begun, RemediationRow, Step, Work
 from gateway.queue import approvals, remediations
-from gateway.queue.reader import Reader
-from gateway.queue.writer import Writer
+from gateway.queue.running import Reading, Writing
 
 _NO_ID = 2**62
 
 
-class SqliteGuards:
+class TableGuards:
     """Fills that part of `ports.Store`."""
 
-    _writer: Writer
-    _lookups: Reader
+    _writer: Writing
+    _lookups: Reading
 
     async def ask_approval(self, delivery_id: str, expires_us: int) -> ApprovalRow | None:
         return await self._writer.write(approvals.ask, approvals.Request(delivery_id, expires_us))

@@ -1,0 +1,143 @@
+"""The store in PostgreSQL, which several replicas may share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from asyncpg import Connection
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
+
+from gateway.domain.delivery import Claims
+from gateway.queue import claims, postgres_claims
+from gateway.queue.book import Book
+from gateway.queue.database_clock import DatabaseClock
+from gateway.queue.failures import StoreBroken
+from gateway.queue.postgres_book import PostgresBook
+from gateway.queue.postgres_link import Failure, Link, Server, describe, failure_of
+from gateway.queue.postgres_reader import PostgresReader
+from gateway.queue.postgres_schema import migrate
+from gateway.queue.postgres_writer import PostgresWriter
+from gateway.queue.store import TableStore
+
+_OLDEST = 14
+_PATIENT = AsyncRetrying(
+    retry=retry_if_exception(lambda error: isinstance(error, OSError)),
+    wait=wait_exponential(0.1, max=2),
+    stop=stop_after_delay(30),
+    reraise=True,
+)
+"""Whoever starts both at once need not wait for the one before starting the other."""
+
+_PRESENCE = 0x4F505847_00000001
+_SETTLED_S = 30
+"""A server that started so lately may not have heard of the other replicas again."""
+ALONE = f"""
+SELECT pg_try_advisory_lock({_PRESENCE}),
+       clock_timestamp() - pg_postmaster_start_time() > interval '{_SETTLED_S} seconds'
+"""
+PRESENT = f"SELECT pg_advisory_lock_shared({_PRESENCE})"
+NOT_ALONE = f"SELECT pg_advisory_unlock({_PRESENCE})"
+NEXT_DUE = """
+SELECT asked.route,
+       EXISTS (SELECT 1 FROM delivery AS d WHERE d.route = asked.route AND state = 0 AND head = 1 AND fresh = 1),
+       (SELECT min(due_us) FROM delivery AS d WHERE d.route = asked.route AND state = 0 AND head = 1 AND fresh = 0)
+FROM unnest($1::text[]) AS asked (route)
+"""
+
+
+async def open_postgres(
+    server: Server, *, clock: DatabaseClock, on_commit: Callable[[float, int], None], direct: Server | None = None
+) -> PostgresStore:
+    """The store in this database, its tables made if they are not there. Raises StoreBroken.
+
+    `direct`: the way past a pooler, None when `server` is one itself. `on_commit`: seconds and
+    changes of each commit.
+    """
+    link = Link(direct or server)
+    try:
+        connection: Connection = await _PATIENT(link.ready)
+        await _prepare(connection)
+        name = await connection.fetchval("SELECT value FROM meta WHERE name = 'store'")
+        clock.learn(await connection.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"))
+    except Exception as error:
+        if failure_of(error) is Failure.ITEM and not isinstance(error, StoreBroken):
+            raise
+        reason = str(error) if isinstance(error, StoreBroken) else describe(error)
+        raise StoreBroken(f"the database cannot be used ({reason})") from None
+    finally:
+        await link.close()
+    store = PostgresStore(server, clock, name, on_commit)
+    try:
+        await store.begin(direct or server)
+    except BaseException:
+        await store.close()
+        raise
+    return store
+
+
+async def _prepare(connection: Connection) -> None:
+    found = connection.get_server_version()
+    if found.major < _OLDEST:
+        raise StoreBroken(f"PostgreSQL {found.major} is too old; {_OLDEST} or newer is needed")
+    await migrate(connection)
+
+
+class PostgresStore(TableStore):
+    """Fills `ports.Store`."""
+
+    def __init__(
+        self, server: Server, clock: DatabaseClock, name: str, on_commit: Callable[[float, int], None]
+    ) -> None:
+        writer = PostgresWriter(server, clock, name, on_commit=on_commit)
+        lookups, searches = (PostgresReader(server, clock, name, lambda: writer.down) for _ in range(2))
+        super().__init__(writer, lookups, searches)
+        self._parts: tuple[PostgresReader | PostgresWriter, ...] = (lookups, searches, writer)
+        self._presence: Link | None = None
+        self._closed = False
+
+    async def begin(self, direct: Server) -> None:
+        """Where no other replica is there, nothing is under way: what was when the last one ended waits again."""
+        self._presence = Link(direct)
+        connection = await self._presence.ready()
+        alone, settled = await connection.fetchrow(ALONE)
+        if alone and settled:
+            await self._writer.write(claims.interrupt, await self._lookups.read(claims.recover))
+        await connection.execute(PRESENT)
+        if alone:
+            await connection.execute(NOT_ALONE)
+
+    async def claim(
+        self,
+        route: str,
+        *,
+        fresh: int,
+        retries: int,
+        limit: int,
+        lease_us: int,
+        retries_first: bool = False,
+        early: bool = False,
+        group_interval_us: int = 0,
+    ) -> Claims:
+        wish = claims.Wish(route, fresh, retries, limit, lease_us, retries_first, early, group_interval_us)
+        return await self._writer.write(postgres_claims.claim, wish)
+
+    async def next_due(self, routes_: Sequence[str]) -> Mapping[str, int]:
+        """In one statement for all of them: it is asked again and again."""
+        return await self._lookups.read(partial(_next_due, routes=routes_))
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for part in self._parts:
+            await part.close()
+        if self._presence:
+            await self._presence.close()
+
+
+def _next_due(book: Book, routes: Sequence[str]) -> dict[str, int]:
+    assert isinstance(book, PostgresBook)  # noqa: S101 - its store has no other
+    found = book.db.run(NEXT_DUE, [list(routes)])
+    now = book.now_us()
+    return {route: 0 if fresh else max(0, retry - now) for route, fresh, retry in found if fresh or retry is not None}

@@ -1,0 +1,133 @@
+"""A connection to PostgreSQL that is made when it is needed, and never used again once something was wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+import asyncpg
+
+from gateway.queue.failures import LOCKED_REASON
+
+_CONNECT_S = 5.0
+_KEPT_STATEMENTS = 512
+_BEGIN = """
+BEGIN{mode}; SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '5s';
+SET LOCAL idle_in_transaction_session_timeout = '30s'
+"""
+"""With every transaction, and in one message: behind a pooler no setting of a session is ours to keep."""
+_MOST_S = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`url`: postgresql://…, also with several hosts. `pooled`: behind a pooler that gives every transaction another
+    session, so that no statement stays prepared.
+    """
+
+    url: str
+    pooled: bool = False
+
+
+class Failure(Enum):
+    """AGAIN: the same transaction may well succeed at once. ITEM: one call is at fault. BUSY: it may pass. LOST: the
+    connection cannot be used any more.
+    """
+
+    AGAIN = "again"
+    ITEM = "item"
+    BUSY = "busy"
+    LOST = "lost"
+
+
+_OTHER_BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.DiskFullError)
+_TURNED_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InvalidTransactionStateError,
+    asyncpg.InternalClientError,
+    asyncpg.InterfaceError,
+    OSError,
+)
+
+
+def failure_of(error: BaseException) -> Failure:
+    if isinstance(error, asyncpg.TransactionRollbackError):
+        return Failure.AGAIN
+    if isinstance(error, _OTHER_BUSY):
+        return Failure.BUSY
+    return Failure.LOST if isinstance(error, _TURNED_AWAY) else Failure.ITEM
+
+
+def describe(error: BaseException) -> str:
+    """Safe to show: asyncpg puts no values and no addresses with passwords into these; what the system says of an
+    address is left out.
+    """
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        return LOCKED_REASON
+    state = getattr(error, "sqlstate", "")
+    name = type(error).__name__ + (f" {state}" if state else "")
+    return f"{name}: {error}" if isinstance(error, asyncpg.PostgresError) else name
+
+
+class Link:
+    """`writes`: of several hosts, the one that takes writes."""
+
+    def __init__(self, server: Server, *, writes: bool = True) -> None:
+        self._server, self._writes = server, writes
+        self._connection: asyncpg.Connection | None = None
+
+    async def ready(self) -> asyncpg.Connection:
+        found = self._connection
+        if found is None or found.is_closed():
+            self._connection = None
+            found = self._connection = await self._connect()
+        return found
+
+    @asynccontextmanager
+    async def transaction(self, mode: str = "") -> AsyncIterator[asyncpg.Connection]:
+        """Whatever goes wrong in it, the connection is as new afterwards, or gone."""
+        try:
+            async with asyncio.timeout(_MOST_S):
+                connection = await self.ready()
+                await connection.execute(_BEGIN.format(mode=mode))
+                try:
+                    yield connection
+                except Exception as error:
+                    if failure_of(error) is not Failure.LOST:
+                        await connection.execute("ROLLBACK")
+                    raise
+                await connection.execute("COMMIT")
+        except BaseException as error:
+            if not isinstance(error, asyncpg.PostgresError) or failure_of(error) is Failure.LOST:
+                self.drop()
+            raise
+
+    def drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            try:
+                await connection.close(timeout=1)
+            except Exception:  # noqa: BLE001 - it is of no use any more, whatever is wrong with it
+                connection.terminate()
+
+    async def _connect(self) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            self._server.url,
+            timeout=_CONNECT_S,
+            statement_cache_size=0 if self._server.pooled else _KEPT_STATEMENTS,
+            max_cached_statement_lifetime=0,
+            target_session_attrs="read-write" if self._writes else "any",
+        )

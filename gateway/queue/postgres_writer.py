@@ -1,0 +1,178 @@
+"""The one connection of a process that writes.
+
+It takes everything that waits, runs it in one transaction and wakes all callers at once. Nothing waits for a batch to
+fill: while one commit is on its way, the next batch gathers by itself. While the database cannot be reached, whoever
+asks hears so at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from typing import TypeVar, cast
+
+import structlog
+from tenacity import AsyncRetrying, wait_exponential_jitter
+
+from gateway.ports import StoreUnavailable
+from gateway.queue import postgres_claims
+from gateway.queue.book import Book
+from gateway.queue.database_clock import DatabaseClock
+from gateway.queue.postgres_book import Connected, PostgresBook, in_step
+from gateway.queue.postgres_link import Failure, Link, Server, describe, failure_of
+from gateway.queue.postgres_locks import LOCK, wanted
+from gateway.queue.postgres_reader import is_of_database
+from gateway.queue.transaction import Call, Outcomes, Work, refuse
+from gateway.queue.writer import MOST_WAITING_BYTES, up_to, wake
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+_MOST_TIMES = 4
+_AGAIN = AsyncRetrying(wait=wait_exponential_jitter(multiplier=0.05, max=2, jitter=0.2))
+
+
+class PostgresWriter:
+    """`on_commit`: seconds and changes of each commit."""
+
+    def __init__(
+        self, server: Server, clock: DatabaseClock, store: str, *, on_commit: Callable[[float, int], None]
+    ) -> None:
+        self._link, self._clock, self._store, self._on_commit = Link(server), clock, store, on_commit
+        self._urgent: deque[Call] = deque()
+        self._ingest: deque[Call] = deque()
+        self._waiting_bytes = 0
+        self._some, self._refusal = asyncio.Event(), ""
+        self._ending = False
+        self.down = ""
+        """Why the database cannot be reached, "" when it can."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="store-writer")
+
+    async def write(self, work: Callable[[Book, Sequence[A]], Sequence[R]], argument: A, size: int | None = None) -> R:
+        """The answer once it is on disk. A caller that stops waiting does not undo it."""
+        if reason := self._refusal or self.down:
+            raise StoreUnavailable(reason)
+        if size is not None:
+            if self._waiting_bytes + size > MOST_WAITING_BYTES and self._waiting_bytes:
+                raise StoreUnavailable("too many alerts are waiting to be stored")
+            self._waiting_bytes += size
+        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        call = Call(cast("Work", work), argument, future, size)
+        (self._urgent if size is None else self._ingest).append(call)
+        self._some.set()
+        return cast("R", await future)
+
+    async def close(self) -> None:
+        """Everything admitted is written, then the connection ends."""
+        self._refusal = self._refusal or "the store is closed"
+        self._ending = True
+        self._some.set()
+        await self._task
+        await self._link.close()
+
+    async def _run(self) -> None:
+        while True:
+            await self._some.wait()
+            calls = _in_order([*up_to(self._urgent), *up_to(self._ingest)])
+            if not calls and self._ending:
+                return
+            if not (self._urgent or self._ingest or self._ending):
+                self._some.clear()
+            if calls:
+                await self._write(calls)
+
+    async def _write(self, calls: list[Call]) -> None:
+        started_s = self._clock.monotonic_s()
+        outcomes, lost = await self._commit(calls)
+        self._settle(outcomes, self._clock.monotonic_s() - started_s)
+        if lost:
+            await self._until_it_is_back(lost)
+
+    async def _until_it_is_back(self, reason: str) -> None:
+        """Whoever waits hears that it is gone, and so does whoever asks until it is there again."""
+        self.down = f"the database cannot be reached ({reason})"
+        log = structlog.get_logger()
+        log.error("database.lost", reason=reason)
+        self._settle(refuse([*self._urgent, *self._ingest], self.down), 0)
+        self._urgent.clear()
+        self._ingest.clear()
+        async for attempt in _AGAIN.copy(sleep=self._pause):
+            with attempt:
+                if not self._ending:
+                    await self._link.ready()
+        self.down = ""
+        log.info("database.found")
+
+    async def _pause(self, seconds: float) -> None:
+        if not self._ending:
+            await asyncio.sleep(seconds)
+
+    async def _commit(self, calls: Sequence[Call]) -> tuple[Outcomes, str]:
+        """What each call is answered, and why the connection is lost ("" when it is not)."""
+        run, reason = _together, ""
+        for _ in range(_MOST_TIMES):
+            try:
+                return await self._attempt(calls, run), ""
+            except Exception as error:  # noqa: BLE001 - a fault of our own in one call must not end the writer
+                failure, reason = failure_of(error), describe(error)
+            if failure is Failure.LOST:
+                self._link.drop()
+                return refuse(calls, f"the database cannot be reached ({reason})"), reason
+            if failure is Failure.BUSY:
+                return refuse(calls, f"the database is busy ({reason})"), ""
+            if failure is Failure.ITEM:
+                run = _one_by_one
+        return refuse(calls, f"the database failed ({reason})"), ""
+
+    async def _attempt(self, calls: Sequence[Call], run: Callable[[Book, Sequence[Call]], Outcomes]) -> Outcomes:
+        async with self._link.transaction() as connection:
+            locks = wanted(PostgresBook(Connected(connection), self._clock, self._store), calls)
+            _, now_us = await connection.fetchrow(LOCK, *locks.values)
+            book = PostgresBook(Connected(connection), self._clock, self._store, self._clock.learn(now_us))
+            return await in_step(partial(run, book, calls))
+
+    def _settle(self, outcomes: Outcomes, seconds: float) -> None:
+        written = 0
+        for call, found in outcomes:
+            self._waiting_bytes -= call.size or 0
+            written += not isinstance(found, Exception)
+            if not call.future.done():
+                wake(call.future, found)
+        if written:
+            self._on_commit(seconds, written)
+
+
+def _in_order(calls: list[Call]) -> list[Call]:
+    """Claims last: they hold rows that others may wait for, so nothing may be waited for after them."""
+    return sorted(calls, key=lambda call: call.work is postgres_claims.claim)
+
+
+def _together(book: Book, calls: Sequence[Call]) -> Outcomes:
+    """Neighbours of one kind go in one piece of work, in the order they came."""
+    outcomes: Outcomes = []
+    for work, group in groupby(calls, attrgetter("work")):
+        same: list[Call] = list(group)
+        outcomes += zip(same, work(book, [call.argument for call in same]), strict=True)
+    return outcomes
+
+
+def _one_by_one(book: Book, calls: Sequence[Call]) -> Outcomes:
+    return [(call, _apart(book, call)) for call in calls]
+
+
+def _apart(book: Book, call: Call) -> object:
+    found: object
+    book.db.execute("SAVEPOINT one")
+    try:
+        (found,) = call.work(book, [call.argument])
+    except Exception as error:
+        if failure_of(error) is not Failure.ITEM:
+            raise
+        book.db.execute("ROLLBACK TO one")
+        found = StoreUnavailable(f"the database refused it ({describe(error)})") if is_of_database(error) else error
+    book.db.execute("RELEASE one")
+    return found
