@@ -22,6 +22,7 @@ from botocore.credentials import (
     ReadOnlyCredentials,
     RefreshableCredentials,
 )
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from gateway.domain.message import AwsAccess, Declined, HttpAnswer, NoAnswer
@@ -112,7 +113,9 @@ def _found(access: AwsAccess, source: Credentials | None) -> _Held:
         raise NoKeys(_as_answer(error)) from None
     except _UNREACHABLE as error:
         raise NoKeys(NoAnswer(f"AWS STS gave no answer ({type(error).__name__})")) from None
-    except faults.BotoCoreError as error:
+    except (ResponseParserError, LookupError) as error:
+        raise NoKeys(NoAnswer("what answered in the place of AWS STS is something else")) from error
+    except (faults.BotoCoreError, OSError, ValueError) as error:
         raise NoKeys(Declined("credentials", _said(error))) from None
 
 
@@ -167,7 +170,11 @@ def _as_answer(error: faults.ClientError) -> HttpAnswer:
     return HttpAnswer(status, {}, json.dumps({"__type": said.get("Code", ""), "message": text}).encode())
 
 
-def _said(error: faults.BotoCoreError) -> str:
-    """What a program printed that was to give credentials may hold them."""
+def _said(error: Exception) -> str:
+    """What a program printed that was to give credentials may hold them, and so may a file that cannot be read."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'the AWS files'}: {error.strerror or type(error).__name__}"
+    if not isinstance(error, faults.BotoCoreError):
+        return f"the AWS files cannot be read ({type(error).__name__})"
     text = str(error)
     return "credential_process of the AWS files failed" if "custom-process" in text else text

@@ -159,6 +159,32 @@ async def test_sts_that_is_away_is_tried_again(aws: Aws, transports: Transports)
     assert (found.kind, found.reason) == (Class.RETRY, "AWS STS gave no answer (EndpointConnectionError)")
 
 
+async def test_what_is_no_answer_of_sts_is_tried_again(aws: Aws, transports: Transports, serve: Serve) -> None:
+    async def sign_in_page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\nConnection: close\r\n\r\n<html>Sign in</html>\r\n")
+        await writer.drain()
+
+    page = await serve(sign_in_page)
+    settings = lowered(aws) | {
+        "queue_url": f"{aws.url}/{ACCOUNT}/alerts",
+        "role_arn": f"arn:aws:iam::{ACCOUNT}:role/sender",
+        "sts_endpoint_url": f"http://{HERE}:{page.port}",
+    }
+    found = await outcome(transports, "sqs", settings)
+    assert (found.kind, found.reason) == (Class.RETRY, "what answered in the place of AWS STS is something else")
+
+
+async def test_a_token_that_is_not_there_is_told_with_its_file(
+    aws: Aws, transports: Transports, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setenv("AWS_ROLE_ARN", f"arn:aws:iam::{ACCOUNT}:role/sender")
+    found = await outcome(transports, "sqs", {"queue_url": f"{aws.url}/{ACCOUNT}/alerts", "region": REGION})
+    assert found.kind is Class.AUTH
+    assert found.reason == f"credentials {tmp_path / 'token'}: No such file or directory"
+
+
 def lowered(aws: Aws) -> dict[str, str]:
     return {key.lower(): value for key, value in keys(aws.url).items()}
 
