@@ -27,8 +27,14 @@ HERE = "127.0.0.1"
 SPECIAL = '+/%&="\\é'
 """Signs that are written differently in URLs, JSON and logs."""
 
-_BESIDE = {"SESSION_TOKEN": "example-token"}
-"""Keys that only add to those of an example, and that hardly anybody writes into a file."""
+_IN_AWS = {
+    "ACCESS_KEY_ID": "AKIAEXAMPLEKEYID0000",
+    "SECRET_ACCESS_KEY": "example-secret",
+    "SESSION_TOKEN": "example-token",
+    "ENDPOINT_URL": "https://service.example.com",
+    "STS_ENDPOINT_URL": "https://sts.example.com",
+}
+"""Keys that every kind in AWS has, and that an example may leave out."""
 
 
 class Planted:
@@ -93,13 +99,20 @@ def planted_routes(kind: Kind, planted: Planted, receivers: Receivers) -> dict[s
     """Name -> keys of a route for each way to be answered, made from the kind's own example."""
     values = dotenv_values(stream=StringIO(kind.destination.example), interpolate=False)
     example = _usual_places(kind) | {key: value for key, value in values.items() if key in kind.keys and value}
-    example |= {key: value for key, value in _BESIDE.items() if key in kind.secrets}
+    if "SESSION_TOKEN" in kind.secrets:
+        example = {key: value for key, value in _IN_AWS.items() if key in kind.keys} | example
     routes: dict[str, Keys] = {}
     for how, moved in receivers.of(_message(kind, example), example):
         keys = _with_secrets(kind, example | moved, how, planted)
         assert _goes_here(_message(kind, keys)), f"no key of the example of {kind.name} moves its receiver to {HERE}"
-        routes[f"{kind.name}_{how}"] = {"DESTINATION": kind.name} | keys
+        routes[f"{kind.name}_{how}"] = {"DESTINATION": kind.name} | keys | _named_targets(kind, values)
     return routes
+
+
+def _named_targets(kind: Kind, example: Mapping[str, str | None]) -> Keys:
+    """What a kind that changes things wants to have named."""
+    names = ("ENVIRONMENTS", "RULES") if kind.destination.changes else ()
+    return {name: value for name in names if (value := example.get(name))}
 
 
 def _usual_places(kind: Kind) -> Keys:
