@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 import asyncpg
 
@@ -14,11 +15,20 @@ from gateway.queue.failures import LOCKED_REASON
 
 _CONNECT_S = 5.0
 _KEPT_STATEMENTS = 512
-_BEGIN = """
-BEGIN{mode}; SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '5s';
-SET LOCAL idle_in_transaction_session_timeout = '30s'
-"""
-"""With every transaction, and in one message: behind a pooler no setting of a session is ours to keep."""
+# Every statement of ours has its index. Where the statistics are not there yet, or old, the planner may think that a
+# table is small enough to be read through, and remember that for long.
+_SETTINGS = MappingProxyType(
+    {
+        "statement_timeout": "10s",
+        "lock_timeout": "5s",
+        "idle_in_transaction_session_timeout": "30s",
+        "enable_seqscan": "off",
+        "jit": "off",
+    }
+)
+_LOCAL = "".join(f"; SET LOCAL {name} = '{value}'" for name, value in _SETTINGS.items())
+"""With every transaction: behind a pooler no setting of a session is ours to keep."""
+_OWN = "; ".join(f"SET {name} = '{value}'" for name, value in _SETTINGS.items())
 _MOST_S = 12.0
 
 
@@ -91,13 +101,22 @@ class Link:
             found = self._connection = await self._connect()
         return found
 
+    async def look(self) -> None:
+        """Whether the server answers, on whichever connection; raises when it does not."""
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                await (await self.ready()).execute("SELECT 1")
+        except BaseException:
+            self.drop()
+            raise
+
     @asynccontextmanager
     async def transaction(self, mode: str = "") -> AsyncIterator[asyncpg.Connection]:
         """Whatever goes wrong in it, the connection is as new afterwards, or gone."""
         try:
             async with asyncio.timeout(_MOST_S):
                 connection = await self.ready()
-                await connection.execute(_BEGIN.format(mode=mode))
+                await connection.execute(f"BEGIN{mode}{_LOCAL if self._server.pooled else ''}")
                 try:
                     yield connection
                 except Exception as error:
@@ -124,10 +143,13 @@ class Link:
                 connection.terminate()
 
     async def _connect(self) -> asyncpg.Connection:
-        return await asyncpg.connect(
+        connection = await asyncpg.connect(
             self._server.url,
             timeout=_CONNECT_S,
             statement_cache_size=0 if self._server.pooled else _KEPT_STATEMENTS,
             max_cached_statement_lifetime=0,
             target_session_attrs="read-write" if self._writes else "any",
         )
+        if not self._server.pooled:
+            await connection.execute(_OWN)
+        return connection

@@ -1,6 +1,6 @@
-"""The one connection of a process that writes.
+"""The connections of a process that write.
 
-It takes everything that waits, runs it in one transaction and wakes all callers at once. Nothing waits for a batch to
+Each takes everything that waits, runs it in one transaction and wakes all callers at once. Nothing waits for a batch to
 fill: while one commit is on its way, the next batch gathers by itself. While the database cannot be reached, whoever
 asks hears so at once.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -36,21 +37,32 @@ _MOST_TIMES = 4
 _AGAIN = AsyncRetrying(wait=wait_exponential_jitter(multiplier=0.05, max=2, jitter=0.2))
 
 
+@dataclass(slots=True, eq=False)
+class _Line:
+    """Calls of one kind, written by a connection of their own."""
+
+    link: Link
+    calls: deque[Call] = field(default_factory=deque)
+    some: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class PostgresWriter:
     """`on_commit`: seconds and changes of each commit."""
 
     def __init__(
         self, server: Server, clock: DatabaseClock, store: str, *, on_commit: Callable[[float, int], None]
     ) -> None:
-        self._link, self._clock, self._store, self._on_commit = Link(server), clock, store, on_commit
-        self._urgent: deque[Call] = deque()
-        self._ingest: deque[Call] = deque()
+        self._clock, self._store, self._on_commit = clock, store, on_commit
+        # Two, so that results are on their way while alerts are: nothing but the incident's lock orders them.
+        self._ingest, self._urgent = _Line(Link(server)), _Line(Link(server))
         self._waiting_bytes = 0
-        self._some, self._refusal = asyncio.Event(), ""
-        self._ending = False
+        self._refusal, self._ending = "", False
+        self._up = asyncio.Event()
+        self._up.set()
         self.down = ""
         """Why the database cannot be reached, "" when it can."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="store-writer")
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._run(line)) for line in (self._ingest, self._urgent)]
 
     async def write(self, work: Callable[[Book, Sequence[A]], Sequence[R]], argument: A, size: int | None = None) -> R:
         """The answer once it is on disk. A caller that stops waiting does not undo it."""
@@ -61,66 +73,71 @@ class PostgresWriter:
                 raise StoreUnavailable("too many alerts are waiting to be stored")
             self._waiting_bytes += size
         future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        call = Call(cast("Work", work), argument, future, size)
-        (self._urgent if size is None else self._ingest).append(call)
-        self._some.set()
+        line = self._urgent if size is None else self._ingest
+        line.calls.append(Call(cast("Work", work), argument, future, size))
+        line.some.set()
         return cast("R", await future)
 
     async def close(self) -> None:
-        """Everything admitted is written, then the connection ends."""
+        """Everything admitted is written, then the connections end."""
         self._refusal = self._refusal or "the store is closed"
         self._ending = True
-        self._some.set()
-        await self._task
-        await self._link.close()
+        for line in (self._ingest, self._urgent):
+            line.some.set()
+        await asyncio.gather(*self._tasks)
+        for line in (self._ingest, self._urgent):
+            await line.link.close()
 
-    async def _run(self) -> None:
+    async def _run(self, line: _Line) -> None:
         while True:
-            await self._some.wait()
-            calls = _in_order([*up_to(self._urgent), *up_to(self._ingest)])
+            await line.some.wait()
+            await self._up.wait()
+            calls = up_to(line.calls)
             if not calls and self._ending:
                 return
-            if not (self._urgent or self._ingest or self._ending):
-                self._some.clear()
+            if not (line.calls or self._ending):
+                line.some.clear()
             if calls:
-                await self._write(calls)
+                await self._write(line, _in_order(calls))
 
-    async def _write(self, calls: list[Call]) -> None:
+    async def _write(self, line: _Line, calls: list[Call]) -> None:
         started_s = self._clock.monotonic_s()
-        outcomes, lost = await self._commit(calls)
+        outcomes, lost = await self._commit(line.link, calls)
         self._settle(outcomes, self._clock.monotonic_s() - started_s)
-        if lost:
+        if lost and self._up.is_set():
             await self._until_it_is_back(lost)
 
     async def _until_it_is_back(self, reason: str) -> None:
         """Whoever waits hears that it is gone, and so does whoever asks until it is there again."""
         self.down = f"the database cannot be reached ({reason})"
+        self._up.clear()
         log = structlog.get_logger()
         log.error("database.lost", reason=reason)
-        self._settle(refuse([*self._urgent, *self._ingest], self.down), 0)
-        self._urgent.clear()
-        self._ingest.clear()
+        for line in (self._ingest, self._urgent):
+            self._settle(refuse(line.calls, self.down), 0)
+            line.calls.clear()
         async for attempt in _AGAIN.copy(sleep=self._pause):
             with attempt:
                 if not self._ending:
-                    await self._link.ready()
+                    await self._urgent.link.look()
         self.down = ""
+        self._up.set()
         log.info("database.found")
 
     async def _pause(self, seconds: float) -> None:
         if not self._ending:
             await asyncio.sleep(seconds)
 
-    async def _commit(self, calls: Sequence[Call]) -> tuple[Outcomes, str]:
+    async def _commit(self, link: Link, calls: Sequence[Call]) -> tuple[Outcomes, str]:
         """What each call is answered, and why the connection is lost ("" when it is not)."""
         run, reason = _together, ""
         for _ in range(_MOST_TIMES):
             try:
-                return await self._attempt(calls, run), ""
+                return await self._attempt(link, calls, run), ""
             except Exception as error:  # noqa: BLE001 - a fault of our own in one call must not end the writer
                 failure, reason = failure_of(error), describe(error)
             if failure is Failure.LOST:
-                self._link.drop()
+                link.drop()
                 return refuse(calls, f"the database cannot be reached ({reason})"), reason
             if failure is Failure.BUSY:
                 return refuse(calls, f"the database is busy ({reason})"), ""
@@ -128,8 +145,10 @@ class PostgresWriter:
                 run = _one_by_one
         return refuse(calls, f"the database failed ({reason})"), ""
 
-    async def _attempt(self, calls: Sequence[Call], run: Callable[[Book, Sequence[Call]], Outcomes]) -> Outcomes:
-        async with self._link.transaction() as connection:
+    async def _attempt(
+        self, link: Link, calls: Sequence[Call], run: Callable[[Book, Sequence[Call]], Outcomes]
+    ) -> Outcomes:
+        async with link.transaction() as connection:
             locks = wanted(PostgresBook(Connected(connection), self._clock, self._store), calls)
             _, now_us = await connection.fetchrow(LOCK, *locks.values)
             book = PostgresBook(Connected(connection), self._clock, self._store, self._clock.learn(now_us))
