@@ -14,6 +14,7 @@ from gateway.destinations._follow_up import follow_up
 from gateway.destinations._ticket import headline, link_to
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit
+from gateway.domain.optix import link_label
 from gateway.domain.text import cut, fit_lines, utf16_units
 from gateway.domain.wording import details, facts, icon, resource_lines
 
@@ -42,7 +43,7 @@ def document_of(alert: Alert, context: Context, limit: int, *, again: bool) -> J
     if again:
         content.append(_paragraph(_strong(f"{icon(alert)} {headline(alert, context, _TITLE)}")))
     if link := link_to(alert):
-        content.append(_paragraph(_linked("Open in Cloud Optix", link)))
+        content.append(_paragraph(_linked(link_label(alert), link)))
     content.append(_bullets((*follows.facts, *facts(alert))))
     if context.shrink:
         return _document([*content, _paragraph(_said(_SHRUNK))])

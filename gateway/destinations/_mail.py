@@ -20,7 +20,7 @@ from gateway.destinations._follow_up import FollowUp, follow_up
 from gateway.domain.address import Mailbox
 from gateway.domain.alert import Alert
 from gateway.domain.digest import EVENT_TYPE as DIGEST
-from gateway.domain.optix import console_url
+from gateway.domain.optix import console_url, link_label
 from gateway.domain.severity import Severity
 from gateway.domain.text import code_points, cut, fit_lines, one_line
 from gateway.domain.wording import details, facts, marks, resource_lines, severity_word, summary, title
@@ -170,7 +170,7 @@ def _text(alert: Alert, follows: FollowUp, *, shrink: bool, test: bool) -> str:
     parts.append("\n".join(f"{label}: {value}" for label, value in facts(alert)))
     parts.append(_details(alert, shrink=shrink))
     parts.append("\n".join(f"- {line}" for line in _resources(alert, shrink=shrink)))
-    parts.append(f"Open in Cloud Optix: {console_url(alert)}")
+    parts.append(f"{link_label(alert)}: {console_url(alert)}")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -180,7 +180,7 @@ def _html(alert: Alert, follows: FollowUp, *, shrink: bool, test: bool) -> str:
     parts += [_paragraph(_changes(follows, shrink=shrink)), _table(alert), _paragraph(_details(alert, shrink=shrink))]
     if lines:
         parts.append("<ul>\n" + "\n".join(f"<li>{escape(line)}</li>" for line in lines) + "\n</ul>")
-    parts.append(f'<p><a href="{escape(console_url(alert))}">Open in Cloud Optix</a></p>')
+    parts.append(f'<p><a href="{escape(console_url(alert))}">{link_label(alert)}</a></p>')
     style = "font-family:sans-serif;font-size:14px"
     return f'<!DOCTYPE html>\n<html><body style="{style}">\n' + "\n".join(filter(None, parts)) + "\n</body></html>\n"
 

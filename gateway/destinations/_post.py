@@ -15,7 +15,7 @@ from gateway.destinations._follow_up import FollowUp, follow_up
 from gateway.destinations._http import as_json
 from gateway.domain.alert import Alert
 from gateway.domain.markup import Escape, code, fit
-from gateway.domain.optix import console_url
+from gateway.domain.optix import console_url, link_label
 from gateway.domain.text import Measure, fit_lines
 from gateway.domain.wording import Fact, details, facts, icon, resource_lines, title
 
@@ -30,7 +30,7 @@ _STARTS = re.compile(r"[@#<$]|:(?=//)|(?<=\w)\.(?=[^\W\d])|\](?=[(\[])|(?<!\S)/(
 
 class Markup(NamedTuple):
     """`escape`: of text; `verbatim`: inside of a block. `bold`, `block`, `changes`: what stands before and after.
-    `link`: from an address; None where the receiver has a place of its own for it. `newline`: between parts.
+    `link`: of an address and a label; None where the receiver has a place of its own for it. `newline`: between parts.
     """
 
     escape: Escape
@@ -38,7 +38,7 @@ class Markup(NamedTuple):
     bold: tuple[str, str] = ("", "")
     block: tuple[str, str] = ("", "")
     changes: tuple[str, str] = ("", "")
-    link: Callable[[str], str] | None = None
+    link: Callable[[str, str], str] | None = None
     newline: str = "\n"
 
 
@@ -76,7 +76,7 @@ MARKDOWN = Markup(
     ("**", "**"),
     ("```\n", "\n```"),
     ("```diff\n", "\n```"),
-    lambda url: f"[Open in Cloud Optix]({url})",
+    lambda url, label: f"[{label}]({url})",
 )
 
 
@@ -119,7 +119,7 @@ def _facts(said: Sequence[Fact], room: Room, markup: Markup) -> list[str]:
 
 
 def _link(alert: Alert, room: Room, markup: Markup) -> list[str]:
-    link = markup.link(console_url(alert)) if markup.link else ""
+    link = markup.link(console_url(alert), link_label(alert)) if markup.link else ""
     return [link] if link and room.measure(link) <= room.whole // 8 else []
 
 

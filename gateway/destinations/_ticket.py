@@ -20,7 +20,7 @@ from gateway.domain.alert import JSON, Alert
 from gateway.domain.digest import EVENT_TYPE as DIGEST
 from gateway.domain.markup import Escape, fit, mattermost
 from gateway.domain.message import HttpAnswer
-from gateway.domain.optix import console_url, parse
+from gateway.domain.optix import console_url, link_label, parse
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.snapshot import decode
 from gateway.domain.text import Measure, cut, is_visible, one_line, utf16_units
@@ -140,7 +140,7 @@ def comment(alert: Alert, context: Context, limit: int, manner: Manner, measure:
 def _text(alert: Alert, context: Context, first: str, limit: int, manner: Manner, measure: Measure) -> str:
     parts = [first] if first else []
     if link := link_to(alert):
-        parts.append(f"Open in Cloud Optix: {link}")
+        parts.append(f"{link_label(alert)}: {link}")
     before = "".join(f"{part}\n\n" for part in parts)
     return before + report(alert, context, limit - measure(before), measure, manner=manner)
 

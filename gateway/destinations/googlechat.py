@@ -22,7 +22,7 @@ from gateway.destinations._http import HookUrl, json_object, post_json, text_of
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit, html, unlinked
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
-from gateway.domain.optix import console_url
+from gateway.domain.optix import console_url, link_label
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.policy import Pace
 from gateway.domain.text import fit_lines, one_line, utf8_bytes
@@ -85,7 +85,7 @@ def _sections(alert: Alert, context: Context, follows: FollowUp) -> list[JSON]:
     else:
         found += _long_sections(alert, follows)
     if len(link := console_url(alert)) <= _URL:
-        found.append({"widgets": [{"buttonList": {"buttons": [_button("Open in Cloud Optix", link)]}}]})
+        found.append({"widgets": [{"buttonList": {"buttons": [_button(link_label(alert), link)]}}]})
     return found
 
 

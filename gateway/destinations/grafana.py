@@ -24,7 +24,7 @@ from gateway.destinations._sign_in import BaseUrl, Server
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
-from gateway.domain.optix import console_url
+from gateway.domain.optix import console_url, link_label
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.text import cut, one_line
 from gateway.domain.wording import title
@@ -64,7 +64,7 @@ def format_message(alert: Alert, context: Context, settings: GrafanaSettings) ->
     head = fit(title(alert, test=context.test), _TITLE, _escaped)
     text = f"{head}\n{report(alert, context, _TEXT, manner=Manner(_escaped, ''))}"
     if len(link := console_url(alert)) <= _URL:
-        text += f'\n<a href="{_escaped(link)}">Open in Cloud Optix</a>'
+        text += f'\n<a href="{_escaped(link)}">{link_label(alert)}</a>'
     payload: dict[str, JSON] = {
         "time": int((alert.seen_at or context.sent_at).timestamp() * 1000),
         "text": text,

@@ -30,14 +30,14 @@ from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.policy import Pace
 
 _BODY, _HTML = Room(15_000, json_bytes), Room(40_000, json_bytes)
-_TEXT = PLAIN._replace(escape=inert, verbatim=inert, link=str)
+_TEXT = PLAIN._replace(escape=inert, verbatim=inert, link=lambda url, _label: url)
 _MARKED = Markup(
     escape=lambda text: html(inert(text)),
     verbatim=entities,
     bold=("<strong>", "</strong>"),
     block=("<pre><code>", "</code></pre>"),
     changes=('<pre><code class="language-diff">', "</code></pre>"),
-    link=lambda url: f'<a href="{entities(url)}">Open in Cloud Optix</a>',
+    link=lambda url, label: f'<a href="{entities(url)}">{label}</a>',
     newline="<br>",
 )
 _EVENT = re.compile(r"\$[!-~]{1,254}")

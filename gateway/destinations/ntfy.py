@@ -26,7 +26,7 @@ from gateway.destinations._http import as_json, json_object, post_json, text_of
 from gateway.destinations._sign_in import SignIn
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
-from gateway.domain.optix import console_url
+from gateway.domain.optix import console_url, link_label
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.policy import Pace
 from gateway.domain.severity import Severity
@@ -86,7 +86,7 @@ def format_message(alert: Alert, context: Context, settings: NtfySettings) -> Ht
     }
     if len(link := console_url(alert)) <= _URL:
         payload["click"] = link
-        payload["actions"] = [{"action": "view", "label": "Open in Cloud Optix", "url": link}]
+        payload["actions"] = [{"action": "view", "label": link_label(alert), "url": link}]
     if settings.replace and follows.change is not None:
         payload["sequence_id"] = alert.key
     payload["message"] = _message(alert, context, follows)

@@ -26,7 +26,7 @@ from gateway.destinations._on_call import ClosesEach
 from gateway.destinations._sign_in import BaseUrl
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
-from gateway.domain.optix import console_url
+from gateway.domain.optix import console_url, link_label
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.policy import Pace
 from gateway.domain.severity import Severity
@@ -75,7 +75,7 @@ def format_message(alert: Alert, context: Context, settings: PagerDutySettings) 
     }
     if len(link := console_url(alert)) <= _URL:
         event["client_url"] = link
-        event["links"] = [{"href": link, "text": "Open in Cloud Optix"}]
+        event["links"] = [{"href": link, "text": link_label(alert)}]
     return post_json(f"{settings.url}/v2/enqueue", event)
 
 

@@ -25,7 +25,7 @@ from gateway.destinations._http import base_url, explained, json_object, seconds
 from gateway.destinations._post import PLAIN, Room, post
 from gateway.domain.alert import Alert
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
-from gateway.domain.optix import console_url
+from gateway.domain.optix import console_url, link_label
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.policy import Pace
 from gateway.domain.severity import Severity
@@ -68,7 +68,7 @@ def format_message(alert: Alert, context: Context, settings: PushoverSettings) -
     if priority == _EMERGENCY:
         fields |= {"retry": str(settings.emergency_retry_s), "expire": str(settings.emergency_expire_s)}
     if len(link := console_url(alert)) <= _URL:
-        fields |= {"url": link, "url_title": "Open in Cloud Optix"}
+        fields |= {"url": link, "url_title": link_label(alert)}
     if alert.seen_at:
         fields["timestamp"] = str(int(alert.seen_at.timestamp()))
     fields |= {name: value for name, value in (("device", settings.device), ("sound", settings.sound)) if value}

@@ -33,7 +33,7 @@ from gateway.destinations._post import entities
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import code, fit
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
-from gateway.domain.optix import console_url
+from gateway.domain.optix import console_url, link_label
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.policy import Pace
 from gateway.domain.text import fit_lines
@@ -143,7 +143,7 @@ def _blocks(alert: Alert, context: Context, follows: FollowUp) -> list[JSON]:
     found.append({"type": "section", "fields": fields})
     found += [_section(_SHRUNK)] if context.shrink else _long(alert)
     if len(link := console_url(alert)) <= _URL:
-        found.append({"type": "context", "elements": [_text(f"<{entities(link)}|Open in Cloud Optix>")]})
+        found.append({"type": "context", "elements": [_text(f"<{entities(link)}|{link_label(alert)}>")]})
     return found
 
 

@@ -96,7 +96,7 @@ def _subject(alert: Alert, context: Context) -> str:
 
 def _message(alert: Alert, context: Context, settings: SnsSettings, room: int) -> str:
     if settings.format == "text":
-        return carried(post(alert, context, Room(room, utf8_bytes), PLAIN._replace(link=str)))
+        return carried(post(alert, context, Room(room, utf8_bytes), PLAIN._replace(link=lambda url, _label: url)))
     return event_text(alert, context, settings.format, room)
 
 

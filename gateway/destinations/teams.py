@@ -28,7 +28,7 @@ from gateway.destinations._post import inert, json_bytes
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.markup import fit
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest
-from gateway.domain.optix import console_url
+from gateway.domain.optix import console_url, link_label
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
 from gateway.domain.policy import Pace
 from gateway.domain.severity import Severity
@@ -74,7 +74,7 @@ def _card(alert: Alert, context: Context, follows: FollowUp) -> dict[str, JSON]:
         "body": _body(alert, context, follows),
     }
     if len(link := console_url(alert)) <= _URL:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open in Cloud Optix", "url": link}]
+        card["actions"] = [{"type": "Action.OpenUrl", "title": link_label(alert), "url": link}]
     return card
 
 

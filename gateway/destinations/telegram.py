@@ -41,9 +41,9 @@ _HTML = Markup(
     bold=("<b>", "</b>"),
     block=("<pre>", "</pre>"),
     changes=("<pre>", "</pre>"),
-    link=lambda url: f'<a href="{entities(url)}">Open in Cloud Optix</a>',
+    link=lambda url, label: f'<a href="{entities(url)}">{label}</a>',
 )
-_TEXT = PLAIN._replace(escape=inert, verbatim=inert, link=str)
+_TEXT = PLAIN._replace(escape=inert, verbatim=inert, link=lambda url, _label: url)
 _PLAIN = "plain"
 _MOVED = re.compile(r"to=(-?\d{1,20})")
 _GONE = (

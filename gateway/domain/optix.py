@@ -85,6 +85,11 @@ def console_url(alert: Alert) -> str:
     return "https://optix.sophos.com/public/redirect?c=false&a=" + quote(target, safe="", errors="replace")
 
 
+def link_label(alert: Alert) -> str:
+    """What stands on the way to `console_url`."""
+    return "Approve or reject" if alert.source == APPROVALS else "Open in Cloud Optix"
+
+
 def _decode(body: bytes) -> str:
     """Bytes that are not UTF-8 become U+FFFD: a wrong byte in a name is no reason to lose an alert."""
     if body[0] < 0x80 and b"\x00" not in body[:4]:

@@ -24,6 +24,7 @@ from gateway import samples
 from gateway.destinations import Context, Destination, DestinationSettings, kinds, load
 from gateway.domain import optix
 from gateway.domain.alert import Alert
+from gateway.domain.approval import SOURCE as APPROVALS
 from gateway.domain.digest import Member, digest_of
 from gateway.domain.grouping import Grouping
 from gateway.domain.message import HttpAnswer, HttpRequest, Line, Mail, Message, NoAnswer, Publication, SyslogRecord
@@ -330,3 +331,16 @@ def test_a_kind_that_can_shrink_says_less_when_asked_to(kind: str) -> None:
     if destination.can_shrink:
         full, small = (formatted(kind, "iac-many-branches", shrink=shrink) for shrink in (False, True))
         assert len(readable(small)) < len(readable(full)) / 2
+
+
+@every_kind_that_tells
+def test_a_request_for_approval_is_not_said_to_lead_to_the_vendor(kind: str) -> None:
+    """Its link is where somebody decides."""
+    body = json.loads(samples.load(samples.DOCUMENTED))
+    body["payloadData"]["decideAt"] = "https://ops.example.com/approval?delivery=d-1.fix"
+    alert = optix.parse(APPROVALS, json.dumps(body).encode())
+    assert isinstance(alert, Alert)
+    message = load(kind).format(alert, context(json.dumps(body).encode()), example_settings(kind))
+    said = readable(message)
+    assert "Open in Cloud Optix" not in said
+    assert "optix.sophos.com" not in said

@@ -71,6 +71,8 @@ def plant(folder: Path, planted: Planted, receivers: Receivers) -> dict[str, str
         GATEWAY_SOURCES__NORTH__AUTH_HEADER="X-North",
         GATEWAY_SOURCES__NORTH__AUTH_VALUES=planted.word("auth value of a source"),
         GATEWAY_OPS_TOKEN=planted.word("ops token"),
+        GATEWAY_APPROVAL_URL="http://127.0.0.1:1",
+        GATEWAY_APPROVAL_KEY=planted.word("approval key"),
         GATEWAY_LOG_LEVEL="debug",
     )
     routes: dict[str, dict[str, str]] = {}
