@@ -211,8 +211,8 @@ DESTINATION = Destination(
         "permissions": "s3:GetBucketAcl, s3:PutBucketAcl; sts:AssumeRole with ROLE_ARN",
     },
     example="""\
-# Public grants on the buckets of one account; with DRY_RUN=true it only says what it would do. The credentials are those
-# of where the gateway runs, unless ACCESS_KEY_ID and SECRET_ACCESS_KEY, or PROFILE, are set
+# Public grants on the buckets of one account; with DRY_RUN=true it only says what it would do. The credentials are
+# those of where the gateway runs, unless ACCESS_KEY_ID and SECRET_ACCESS_KEY, or PROFILE, are set
 DESTINATION=s3-public-acl
 ENVIRONMENTS=123456789012
 RULES=AR-251,AR-252,AR-267,AR-268

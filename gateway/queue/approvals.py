@@ -102,8 +102,8 @@ def expire(book: Book, asked: Sequence[None]) -> list[tuple[str, ...]]:
     ended: list[str] = []
     for row, alert, route, key, state, remembers in book.db.execute(OVERDUE, (now_us,)).fetchall():
         verdict = Verdict.WITHDRAWN if state > _PARKED else Verdict.EXPIRED
-        book.db.execute(_DECIDE, (verdict, now_us, "", "", row))
-        if state == _PARKED:
+        decided = book.db.execute(_DECIDE, (verdict, now_us, "", "", row)).rowcount
+        if decided and state == _PARKED:
             book.db.execute(_END, (now_us, "nobody approved it in time", row))
             undelivered(book, [(route, key)] if remembers else [])
             ended.append(book.delivery_name(alert, route))

@@ -15,7 +15,8 @@ _UNLOCK_EXPIRED = "DELETE FROM resource_lock WHERE until_us <= ?"
 LOCKED = "SELECT holder FROM resource_lock WHERE name = ? AND holder <> ?"
 _LOCK = """
 INSERT INTO resource_lock (name, holder, until_us) VALUES (?, ?, ?)
-ON CONFLICT (name) DO UPDATE SET until_us = excluded.until_us
+ON CONFLICT (name) DO UPDATE SET until_us = excluded.until_us WHERE resource_lock.holder = excluded.holder
+RETURNING name
 """
 UNLOCK = "DELETE FROM resource_lock WHERE holder = ?"
 UNENDED = """
@@ -101,7 +102,10 @@ def _lock(book: Book, asked: Locking) -> str:
     for name in names:
         if found := book.db.execute(LOCKED, (name, asked.holder)).fetchone():
             return str(found[0])
-    book.db.executemany(_LOCK, [(name, asked.holder, now_us + asked.lease_us) for name in names])
+    for name in names:
+        if book.db.execute(_LOCK, (name, asked.holder, now_us + asked.lease_us)).fetchone() is None:
+            book.db.execute(UNLOCK, (asked.holder,))  # another gateway was quicker
+            return "another gateway"
     return ""
 
 

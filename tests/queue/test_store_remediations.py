@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
+
+import pytest
 
 from gateway.domain.remediation import Begun, Step, StepWord, Work
 from gateway.ports import Store
+from tests.queue.postgres_world import PostgresEngine
 from tests.queue.store_world import SECOND_US, FakeClock
 
 LEASE_US = 60 * SECOND_US
@@ -143,3 +148,22 @@ async def test_old_entries_are_forgotten_with_their_steps(store: Store, clock: F
     assert await store.purge_remediations(clock.us + 1) == 1
     assert await store.remediation(id_) is None
     assert await store.remediation(2**62) is None
+
+
+async def test_of_several_gateways_one_gets_the_resource(several: tuple[Store, ...]) -> None:
+    for number in range(20):
+        asked = [work(f"d-{number}-{place}.fix", "one", "two", hourly=100) for place in range(len(several))]
+        begun = await asyncio.gather(*[store.begin_work(each) for store, each in zip(several, asked, strict=True)])
+        ((winner, found),) = [(at, each) for at, each in enumerate(begun) if each.id is not None]
+        await several[winner].end_work(found.id, asked[winner].delivery, "ok")
+
+
+@pytest.fixture
+async def several() -> AsyncIterator[tuple[Store, ...]]:
+    engine = PostgresEngine()
+    await engine.open()
+    stores = [await engine.another() for _ in range(3)]
+    yield tuple(stores)
+    for store in stores:
+        await store.close()
+    await engine.close()
