@@ -9,6 +9,7 @@ from gateway.domain.approval import ApprovalRow, Ruling
 from gateway.domain.delivery import Claim, Claims, NewAlert, PutOff, Recorded, Result, RouteState, Stored
 from gateway.domain.message import Answer, Message
 from gateway.domain.outcome import Outcome
+from gateway.domain.policy import Pace
 from gateway.domain.query import (
     AlertRow,
     AlertSelection,
@@ -117,7 +118,26 @@ class Guards(Protocol):
         """Forget what was asked for before then, in slices; how many went."""
 
 
-class Store(Guards, Protocol):
+class Shared(Protocol):
+    """The part of the store that is about other processes with the same store: replicas."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether there may be others. Where not, every turn is ours and there are no news."""
+
+    async def news(self, within_s: float) -> None:
+        """Wait until another replica changed something that is not asked for all the time, or so long."""
+
+    async def take_turn(self, duty: str, for_s: float) -> bool:
+        """Whether this replica does it, and no other for so long; it may have its turn prolonged."""
+
+    async def take_pace(self, route: str, pace: Pace, most: int) -> tuple[int, float]:
+        """How many deliveries of the route may start, of all replicas together, and seconds until the next may. A
+        negative `most` gives back what was not used.
+        """
+
+
+class Store(Guards, Shared, Protocol):
     """The durable queue. Every write is on disk when its call returns, or raises StoreUnavailable and did not happen.
 
     Within one route and incident key at most one delivery is handed out at a time, oldest first; a finished or parked

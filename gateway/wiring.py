@@ -29,6 +29,7 @@ from gateway.pipeline.housekeeping import Housekeeping
 from gateway.pipeline.intake import Intake
 from gateway.pipeline.jobs import Jobs
 from gateway.pipeline.operations import Operations
+from gateway.pipeline.sharing import Sharing
 from gateway.pipeline.silences import Silences
 from gateway.ports import Clock, Store, StoreUnavailable
 from gateway.queue.database_clock import DatabaseClock
@@ -123,6 +124,7 @@ async def running(configuration: Configuration) -> AsyncIterator[Gateway]:
                 "jobs": parts.jobs.run(),
                 "housekeeping": parts.housekeeping.run(),
                 "approvals": parts.approvals.run(),
+                "sharing": parts.sharing.run(),
             }
             async with beside(edges.broken, **work):
                 yield await parts.listen(configuration, stack)
@@ -166,6 +168,7 @@ class _Parts:
     jobs: Jobs
     housekeeping: Housekeeping
     approvals: Approvals
+    sharing: Sharing
     operations: Operations
 
     @classmethod
@@ -209,7 +212,8 @@ class _Parts:
             revision=configuration.revision,
             approvals=approvals,
         )
-        return cls(edges, dispatcher, intake, jobs, housekeeping, approvals, operations)
+        sharing = Sharing(store, dispatcher, silences, jobs, clock=clock, dice=random.random)
+        return cls(edges, dispatcher, intake, jobs, housekeeping, approvals, sharing, operations)
 
     async def listen(self, configuration: Configuration, stack: AsyncExitStack) -> Gateway:
         settings, observer = configuration.gateway, self.edges.observer

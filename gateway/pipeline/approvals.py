@@ -69,7 +69,8 @@ class Approvals:
     async def run(self) -> None:
         while True:
             with suppress(StoreUnavailable):
-                await self.look()
+                if await self._store.take_turn("approvals", 2 * _LOOK_EVERY_S):
+                    await self.look()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY_S):
                     await self._due.wait()

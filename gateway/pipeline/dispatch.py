@@ -59,6 +59,24 @@ class Dispatcher:
                 hint="deliveries wait for a route that is not configured: add it or cancel them",
             )
 
+    async def catch_up(self) -> None:
+        """What other replicas did: the state of routes, and work that came or became due."""
+        versions = {name: lane.version for name, lane in self.lanes.items()}
+        for name, stored in (await self._store.route_states()).items():
+            lane = self.lanes.get(name)
+            if lane and lane.version == versions[name] and not lane.version % 2:
+                lane.adopt(stored)
+        for name, due_us in (await self._store.next_due(tuple(self.lanes))).items():
+            self.lanes[name].wake_in(due_us / _SECOND_US)
+
+    async def renew(self) -> None:
+        """The leases of what is under way begin anew: who is still at it keeps it, however long it takes."""
+        by_lease: dict[int, list[Claim]] = {}
+        for claim in self._under_way.values():
+            by_lease.setdefault(self.lanes[claim.route].lease_us, []).append(claim)
+        for lease_us, claims in by_lease.items():
+            await self._store.renew(claims, lease_us)
+
     def stopped_routes(self) -> tuple[str, ...]:
         """Names whose pending deliveries read as parked."""
         return (*(name for name, lane in self.lanes.items() if lane.is_stopped), *self.unconfigured)

@@ -42,7 +42,9 @@ class Change:
 
 class Health:
     def __init__(self, state: RouteState, *, store: Store, clock: Clock, observer: Observer) -> None:
-        self.state = state
+        self.state = self._seen = state
+        self.version = 0
+        """Odd while something is being written down."""
         self._store, self._clock, self._observer = store, clock, observer
 
     async def restart(self, *, enabled: bool) -> None:
@@ -50,6 +52,19 @@ class Health:
         before, self.state = self.state, restarted(self.state, self._clock.now_us(), enabled=enabled)
         if "disabled" in (self.state.cause, before.cause) and self.state != before:
             await self._write(hasten=enabled)
+
+    def adopt(self, stored: RouteState) -> Change | None:
+        """Another replica changed the route: what it says holds here too. Failures are counted by each."""
+        if stored == self._seen:
+            return None
+        self._seen = stored
+        after = stored
+        if stored.status is RouteStatus.RUNNING:
+            after = replace(stored, failures=self.state.failures, failing_since_us=self.state.failing_since_us)
+        change = self._become(after)
+        if change.turned:
+            self._observer.route_changed(change.before, change.after)
+        return change
 
     def judge(self, outcome: Outcome) -> Change:
         return self._become(after_outcome(self.state, outcome, self._clock.now_us()))
@@ -73,6 +88,14 @@ class Health:
         await self._write(hasten=change.recovered)
 
     async def _write(self, *, hasten: bool) -> None:
+        self.version += 1
+        self._seen = self.state
+        try:
+            await self._put(hasten=hasten)
+        finally:
+            self.version += 1
+
+    async def _put(self, *, hasten: bool) -> None:
         if hasten:
             # Before the state: killed in between, the route is probed again, and nobody waits out an old schedule.
             await self._store.hasten(self.state.route)

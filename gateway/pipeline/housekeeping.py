@@ -13,6 +13,8 @@ HEARTBEAT_S = 5.0
 SILENT_S = 60.0
 """Without a heartbeat for so long the process is stuck, and /healthz says so."""
 _LEASES_S = 30.0
+_RENEW_S = 10.0
+"""A third of what a lease has to spare."""
 _PURGE_S = 60.0
 _PURGE_SLICE = 500
 _PURGE_PAUSE_S = 0.05
@@ -38,7 +40,12 @@ class Housekeeping:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            for every_s, work in ((HEARTBEAT_S, self.beat), (_LEASES_S, self.take_back), (_PURGE_S, self.forget)):
+            for every_s, work in (
+                (HEARTBEAT_S, self.beat),
+                (_RENEW_S, self._dispatcher.renew),
+                (_LEASES_S, self.take_back),
+                (_PURGE_S, self.forget),
+            ):
                 tasks.create_task(_repeat(work, every_s))
 
     async def beat(self) -> None:
@@ -60,6 +67,8 @@ class Housekeeping:
         self._dispatcher.wake(routes)
 
     async def forget(self) -> None:
+        if not await self._store.take_turn("forgetting", 2 * _PURGE_S):
+            return
         gone = 0
         while went := await self._store.purge(self._clock.now_us() - self._retention_us, limit=_PURGE_SLICE):
             gone += went

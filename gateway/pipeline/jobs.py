@@ -13,6 +13,7 @@ from gateway.ports import Observer, Store, StoreUnavailable
 SLICE = 200
 _PAUSE_S = 0.01
 _STORE_PAUSE_S = 1.0
+_TURN_S = 15.0
 
 
 class Jobs:
@@ -24,6 +25,10 @@ class Jobs:
         job = await self._store.add_job(kind, selection, stopped=self._dispatcher.stopped_routes())
         self._due.set()
         return job
+
+    def look(self) -> None:
+        """Another replica may have left one behind."""
+        self._due.set()
 
     async def run(self) -> None:
         """For ever: first whatever a former process left unfinished, then what is added."""
@@ -44,7 +49,7 @@ class Jobs:
 
     async def _run(self, job: Job) -> None:
         state = {"replay": "pending", "cancel": "cancelled"}[job.kind]
-        while job.ended_us is None:
+        while job.ended_us is None and await self._store.take_turn(f"job {job.id}", _TURN_S):
             before = job.changed
             job, routes = await self._store.step_job(job.id, limit=SLICE)
             self._dispatcher.wake(routes)
@@ -52,4 +57,6 @@ class Jobs:
                 self._observer.deliveries_changed((), state, f"job {job.id}")
             # Traffic goes first: a replay of a whole month must not be felt by a fresh alert.
             await asyncio.sleep(_PAUSE_S)
+        if job.ended_us is None:
+            return  # another replica is at it
         structlog.get_logger().info("job.ended", job=job.id, kind=job.kind, changed=job.changed, of=job.total)

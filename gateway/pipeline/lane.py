@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.domain.alert import Alert
 from gateway.domain.delivery import Claim, Claims, RouteState, RouteStatus
@@ -21,6 +21,7 @@ _SECOND_US = 1_000_000
 LEASE_MARGIN_S = 30.0
 """A lease outlives the longest possible attempt by this much, so that only a hung process loses one."""
 _PAUSE_S = 1.0
+_PROBE_PAUSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class Lane:
         now_s = self._clock.monotonic_s()
         if self.state.hold_until_us > self._clock.now_us() or (self._bucket and self._bucket.available(now_s) < 1):
             return False
+        if self._bucket and self._store.shared:
+            return False  # how many may go is asked with the claim
         self._reserved += 1
         self._occupy(1)
         return True
@@ -117,6 +120,16 @@ class Lane:
     def wake_in(self, seconds: float) -> None:
         """Something is due then."""
         self._alarm.set(seconds)
+
+    @property
+    def version(self) -> int:
+        """Of its state: as long as it is the same, and even, nothing of it is being written down."""
+        return self._health.version
+
+    def adopt(self, stored: RouteState) -> None:
+        """What another replica wrote of the route."""
+        if self._health.adopt(stored):
+            self.wake()
 
     def wake_if_probing(self) -> None:
         """At start: a route that was stopped by an outcome looks for a delivery to probe with."""
@@ -246,7 +259,13 @@ class Lane:
 
     async def _claim(self, share: _Share) -> None:
         self._work = self._crowded = self._freed = False
-        claims = await self._asked(share)
+        granted = await self._granted(share)
+        if granted is None:
+            return
+        claims = await self._asked(granted)
+        if self._store.shared and self._bucket and len(claims.claims) < granted.limit:
+            pace = self.route.policy.pace
+            await self._store.take_pace(self.route.name, pace, len(claims.claims) - granted.limit)  # type: ignore[arg-type]  # a bucket has one
         if claims.more:
             self._work |= bool(claims.claims) or self._freed
             self._crowded = not self._work
@@ -256,6 +275,22 @@ class Lane:
             await self._give_back(claims.claims)
         else:
             self._take(claims.claims, probe=share.probe)
+
+    async def _granted(self, share: _Share) -> _Share | None:
+        """As much of it as all replicas together may start now; None when nothing, with an alarm set."""
+        if not self._store.shared:
+            return share
+        if share.probe and not await self._store.take_turn(f"probe {self.route.name}", self.lease_us / _SECOND_US):
+            self._wait(_PROBE_PAUSE_S)
+            return None
+        pace = self.route.policy.pace
+        if pace is None:
+            return share
+        most, wait_s = await self._store.take_pace(self.route.name, pace, share.limit)
+        if not most:
+            self._wait(max(wait_s, 0.01))
+            return None
+        return replace(share, limit=most)
 
     async def _asked(self, share: _Share) -> Claims:
         """What the store hands out."""

@@ -9,7 +9,8 @@ from asyncpg import Connection
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
 
 from gateway.domain.delivery import Claims
-from gateway.queue import claims, postgres_claims
+from gateway.domain.policy import Pace
+from gateway.queue import claims, postgres_claims, postgres_sharing
 from gateway.queue.book import Book
 from gateway.queue.database_clock import DatabaseClock
 from gateway.queue.failures import StoreBroken
@@ -17,6 +18,7 @@ from gateway.queue.postgres_book import PostgresBook
 from gateway.queue.postgres_link import Failure, Link, Server, describe, failure_of
 from gateway.queue.postgres_reader import PostgresReader
 from gateway.queue.postgres_schema import migrate
+from gateway.queue.postgres_sharing import Presence
 from gateway.queue.postgres_writer import PostgresWriter
 from gateway.queue.store import TableStore
 
@@ -29,15 +31,6 @@ _PATIENT = AsyncRetrying(
 )
 """Whoever starts both at once need not wait for the one before starting the other."""
 
-_PRESENCE = 0x4F505847_00000001
-_SETTLED_S = 30
-"""A server that started so lately may not have heard of the other replicas again."""
-ALONE = f"""
-SELECT pg_try_advisory_lock({_PRESENCE}),
-       clock_timestamp() - pg_postmaster_start_time() > interval '{_SETTLED_S} seconds'
-"""
-PRESENT = f"SELECT pg_advisory_lock_shared({_PRESENCE})"
-NOT_ALONE = f"SELECT pg_advisory_unlock({_PRESENCE})"
 NEXT_DUE = """
 SELECT asked.route,
        EXISTS (SELECT 1 FROM delivery AS d WHERE d.route = asked.route AND state = 0 AND head = 1 AND fresh = 1),
@@ -67,9 +60,9 @@ async def open_postgres(
         raise StoreBroken(f"the database cannot be used ({reason})") from None
     finally:
         await link.close()
-    store = PostgresStore(server, clock, name, on_commit)
+    store = PostgresStore(server, direct or server, clock, name, on_commit)
     try:
-        await store.begin(direct or server)
+        await store.begin()
     except BaseException:
         await store.close()
         raise
@@ -87,25 +80,41 @@ class PostgresStore(TableStore):
     """Fills `ports.Store`."""
 
     def __init__(
-        self, server: Server, clock: DatabaseClock, name: str, on_commit: Callable[[float, int], None]
+        self,
+        server: Server,
+        direct: Server,
+        clock: DatabaseClock,
+        name: str,
+        on_commit: Callable[[float, int], None],
     ) -> None:
-        writer = PostgresWriter(server, clock, name, on_commit=on_commit)
+        self._presence = Presence(direct)
+        writer = PostgresWriter(server, clock, name, on_commit=on_commit, on_news=self._presence.tell)
         lookups, searches = (PostgresReader(server, clock, name, lambda: writer.down) for _ in range(2))
         super().__init__(writer, lookups, searches)
         self._parts: tuple[PostgresReader | PostgresWriter, ...] = (lookups, searches, writer)
-        self._presence: Link | None = None
         self._closed = False
 
-    async def begin(self, direct: Server) -> None:
+    async def begin(self) -> None:
         """Where no other replica is there, nothing is under way: what was when the last one ended waits again."""
-        self._presence = Link(direct)
-        connection = await self._presence.ready()
-        alone, settled = await connection.fetchrow(ALONE)
-        if alone and settled:
-            await self._writer.write(claims.interrupt, await self._lookups.read(claims.recover))
-        await connection.execute(PRESENT)
-        if alone:
-            await connection.execute(NOT_ALONE)
+        await self._presence.begin(self._recover)
+
+    async def _recover(self) -> None:
+        await self._writer.write(claims.interrupt, await self._lookups.read(claims.recover))
+
+    @property
+    def shared(self) -> bool:
+        return True
+
+    async def news(self, within_s: float) -> None:
+        await self._presence.news(within_s)
+
+    async def take_turn(self, duty: str, for_s: float) -> bool:
+        turn = postgres_sharing.Turn(duty, self._presence.name, int(for_s * 1e6))
+        return await self._writer.write(postgres_sharing.take_turns, turn)
+
+    async def take_pace(self, route: str, pace: Pace, most: int) -> tuple[int, float]:
+        pacing = postgres_sharing.Pacing(route, pace.per_s, pace.burst, most)
+        return await self._writer.write(postgres_sharing.take_pace, pacing)
 
     async def claim(
         self,
@@ -130,10 +139,8 @@ class PostgresStore(TableStore):
         if self._closed:
             return
         self._closed = True
-        for part in self._parts:
+        for part in (*self._parts, self._presence):
             await part.close()
-        if self._presence:
-            await self._presence.close()
 
 
 def _next_due(book: Book, routes: Sequence[str]) -> dict[str, int]:

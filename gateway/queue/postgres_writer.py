@@ -19,21 +19,34 @@ from typing import TypeVar, cast
 import structlog
 from tenacity import AsyncRetrying, wait_exponential_jitter
 
+from gateway.domain.delivery import Stored
 from gateway.ports import StoreUnavailable
-from gateway.queue import postgres_claims
+from gateway.queue import changes, handing_back, jobs, postgres_claims, postgres_sharing, routes, silences
 from gateway.queue.book import Book
 from gateway.queue.database_clock import DatabaseClock
 from gateway.queue.postgres_book import Connected, PostgresBook, in_step
 from gateway.queue.postgres_link import Failure, Link, Server, describe, failure_of
 from gateway.queue.postgres_locks import LOCK, wanted
 from gateway.queue.postgres_reader import is_of_database
-from gateway.queue.transaction import Call, Outcomes, Work, refuse
+from gateway.queue.transaction import Call, Outcome, Outcomes, Work, refuse
 from gateway.queue.writer import MOST_WAITING_BYTES, up_to, wake
 
 A = TypeVar("A")
 R = TypeVar("R")
 
 _MOST_TIMES = 4
+_LAST: Sequence[Callable[..., object]] = (postgres_sharing.take_pace, postgres_claims.claim)
+_NEWS: frozenset[Callable[..., object]] = frozenset(
+    {
+        routes.put_route_state,
+        silences.put,
+        silences.end,
+        changes.replay,
+        jobs.add_job,
+        jobs.carry_out,
+        handing_back.release,
+    }
+)
 _AGAIN = AsyncRetrying(wait=wait_exponential_jitter(multiplier=0.05, max=2, jitter=0.2))
 
 
@@ -47,12 +60,20 @@ class _Line:
 
 
 class PostgresWriter:
-    """`on_commit`: seconds and changes of each commit."""
+    """`on_commit`: seconds and changes of each commit. `on_news`: something was written that other replicas do not ask
+    for all the time.
+    """
 
     def __init__(
-        self, server: Server, clock: DatabaseClock, store: str, *, on_commit: Callable[[float, int], None]
+        self,
+        server: Server,
+        clock: DatabaseClock,
+        store: str,
+        *,
+        on_commit: Callable[[float, int], None],
+        on_news: Callable[[], None],
     ) -> None:
-        self._clock, self._store, self._on_commit = clock, store, on_commit
+        self._clock, self._store, self._on_commit, self._on_news = clock, store, on_commit, on_news
         # Two, so that results are on their way while alerts are: nothing but the incident's lock orders them.
         self._ingest, self._urgent = _Line(Link(server)), _Line(Link(server))
         self._waiting_bytes = 0
@@ -163,11 +184,18 @@ class PostgresWriter:
                 wake(call.future, found)
         if written:
             self._on_commit(seconds, written)
+        if any(map(_is_news, outcomes)):
+            self._on_news()
 
 
 def _in_order(calls: list[Call]) -> list[Call]:
-    """Claims last: they hold rows that others may wait for, so nothing may be waited for after them."""
-    return sorted(calls, key=lambda call: call.work is postgres_claims.claim)
+    """Claims last, pace before them: they hold rows that others may wait for, so nothing may be waited for after."""
+    return sorted(calls, key=lambda call: _LAST.index(call.work) if call.work in _LAST else -1)
+
+
+def _is_news(outcome: Outcome) -> bool:
+    call, found = outcome
+    return call.work in _NEWS or (isinstance(found, Stored) and bool(found.waiting))
 
 
 def _together(book: Book, calls: Sequence[Call]) -> Outcomes:

@@ -4,10 +4,12 @@ writer or a reader.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 from gateway.domain.delivery import Claim, Claims, NewAlert, PutOff, Recorded, Result, RouteState, Stored
+from gateway.domain.policy import Pace
 from gateway.domain.query import (
     AlertRow,
     AlertSelection,
@@ -54,6 +56,19 @@ class TableStore(TableGuards):
     def __init__(self, writer: Writing, lookups: Reading, searches: Reading) -> None:
         self._writer, self._lookups, self._searches = writer, lookups, searches
         self._purged_up_to = retention.FIRST
+
+    @property
+    def shared(self) -> bool:
+        return False
+
+    async def news(self, within_s: float) -> None:
+        await asyncio.sleep(within_s)
+
+    async def take_turn(self, _duty: str, _for_s: float) -> bool:
+        return True
+
+    async def take_pace(self, _route: str, _pace: Pace, most: int) -> tuple[int, float]:
+        return most, 0.0
 
     async def put(self, alert: NewAlert, lease_us: Mapping[str, int]) -> Stored:
         return await self._writer.write(ingest.put, ingest.Arrival(alert, lease_us), len(alert.body) + _OVERHEAD_BYTES)
