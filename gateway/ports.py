@@ -218,8 +218,8 @@ class Store(Guards, Shared, Protocol):
         """
 
     async def recordings(self, selection: AlertSelection, *, limit: int, after: str = "") -> RecordingPage:
-        """Of alerts by source, environment and time, the oldest first. `after`: the `next` of the page before. Raises
-        UnknownCursor.
+        """Of alerts by source, environment and time, the oldest first; not of our own requests for approval.
+        `after`: the `next` of the page before. Raises UnknownCursor.
         """
 
     async def decided(self, alert_id: str) -> Decided | None:

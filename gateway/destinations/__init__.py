@@ -104,7 +104,8 @@ class Destination(Generic[S]):
     `pace`: default limit, None for none. `concurrency`: default number of messages under way at once.
     `can_shrink`: `Context.shrink` makes a smaller message. `limits`: name -> figure, for people.
     `changes`: it changes things out there instead of telling somebody, so its routes are remediations. `remedy`: how it
-    does that, resource by resource (`_remedy.py`); None where one message does it.
+    does that, resource by resource (`_remedy.py`); None where one message does it. `harmless_test`: a test message is
+    acted upon by nobody, whatever its receiver is there for.
     `example`: a route file that loads. `verify`: a check of settings at start beyond their types (a template rendered
     once against the sample alerts), raising `FormatFault`; None when there is nothing to check.
     """
@@ -121,6 +122,7 @@ class Destination(Generic[S]):
     can_shrink: bool = False
     changes: bool = False
     remedy: Remedy[S] | None = None
+    harmless_test: bool = False
     limits: Mapping[str, str] = field(default_factory=dict)
     verify: Callable[[S, tuple[tuple[Alert, bytes], ...]], None] | None = None
     read_for: Callable[[Answer, datetime, Context, S], Outcome] | None = None

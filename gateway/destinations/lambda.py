@@ -187,6 +187,7 @@ DESTINATION = Destination(
     backlog="all",
     concurrency=8,
     can_shrink=True,
+    harmless_test=True,
     limits={
         "event": "INVOCATION=event: 1 MB; request-response: 6 MB; beyond that lists give way, with left_out",
         "time": "INVOCATION=request-response: set TIMEOUT above the function's own",

@@ -203,6 +203,7 @@ DESTINATION = Destination(
     concurrency=4,
     changes=True,
     remedy=REMEDY,
+    harmless_test=True,
     limits={
         "rules": "AR-251 (READ), AR-252 (READ_ACP), AR-267 (WRITE), AR-268 (WRITE_ACP), each with FULL_CONTROL",
         "environment": "must own the bucket; an AWS account number of 12 digits",

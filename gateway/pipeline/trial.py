@@ -16,6 +16,8 @@ from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.mask import mask, shown
 from gateway.ports import Transport
 
+_ACTED_UPON = "nothing was sent: REMEDIATION=true, so a test would be acted upon. `explain` shows what would be sent"
+
 
 @dataclass(frozen=True, slots=True)
 class TestReport:
@@ -42,6 +44,8 @@ async def try_route(route: ConfiguredRoute, transport: Transport, now_us: int) -
     now = datetime.fromtimestamp(now_us / 1_000_000, UTC)
     context = Context(f"test-{now_us}.{route.name}", route.name, body, now, test=True)
     secrets = route.settings.secrets()
+    if route.guard and not route.destination.harmless_test:
+        return TestReport(route.name, ok=False, outcome=OutcomeClass.OURS, reason=_ACTED_UPON)
     try:
         message = route.destination.format(alert, context, route.settings)
     except FormatFault as fault:

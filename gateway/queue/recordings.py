@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gateway.domain.approval import SOURCE as APPROVALS
 from gateway.domain.query import AlertSelection
 from gateway.domain.recording import MOST_BYTES_ON_A_PAGE, Recording, RecordingPage
 from gateway.domain.snapshot import decode
@@ -49,7 +50,7 @@ def _which(book: Book, selection: AlertSelection, after: str) -> Where:
     if row is None:
         raise UnknownCursor(after)
     return (
-        Where("a.id > ?", (row,))
+        Where("a.id > ? AND a.source <> ?", (row, APPROVALS))
         + exactly("a.source", selection.source)
         + same_text("a.environment", selection.environment)
         + received(selection.since_us, selection.until_us)

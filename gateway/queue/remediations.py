@@ -20,7 +20,8 @@ RETURNING name
 """
 UNLOCK = "DELETE FROM resource_lock WHERE holder = ?"
 UNENDED = """
-SELECT id FROM remediation WHERE delivery = ? AND dry_run = ? AND outcome IN ('', 'retry') ORDER BY id DESC LIMIT 1
+SELECT id FROM remediation WHERE delivery = ? AND dry_run = ? AND outcome NOT IN ('ok', 'rejected', 'ours')
+ORDER BY id DESC LIMIT 1
 """
 SPENT = "SELECT count(*) FROM remediation WHERE route = ? AND dry_run = 0 AND asked_us > ?"
 _BEGIN = """

@@ -37,7 +37,8 @@ def private(permission: str, who: str = OTHER) -> dict[str, Any]:
 @dataclass
 class Door:
     """`owners`, `refusals`, `regions`: by bucket. `writes`: the buckets that were written, in order. `most`: requests
-    for one bucket that were under way at once. While `shut`, what is written is not answered.
+    for one bucket that were under way at once. `signers`: the ids of the keys that requests were signed with. While
+    `open` is not set, what is written is not answered; as many writes as `lost` says are never carried out.
     """
 
     aws: Aws
@@ -49,6 +50,8 @@ class Door:
     reads: list[str] = field(default_factory=list)
     under_way: dict[str, int] = field(default_factory=dict)
     most: int = 0
+    lost: int = 0
+    signers: set[str] = field(default_factory=set)
     open: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
@@ -64,6 +67,7 @@ class Door:
 
     async def _answered(self, request: web.BaseRequest, bucket: str) -> web.Response:
         signed_for = request.headers.get("Authorization", "").partition("Credential=")[2].split("/")
+        self.signers.add(signed_for[0])
         region = self.regions.get(bucket, REGION)
         if bucket in self.regions and signed_for[2:3] != [region]:
             return _refusal(301, "PermanentRedirect", {"x-amz-bucket-region": region})
@@ -73,6 +77,11 @@ class Door:
         refusal = self.refusals.get(bucket)
         if refusal and (refusal != SWITCHED_OFF or request.method == "PUT"):
             return _refusal(*refusal)
+        if request.method == "PUT" and self.lost:
+            self.lost -= 1
+            self.written.set()
+            await self.open.wait()
+            return _refusal(503, "SlowDown")
         (self.writes if request.method == "PUT" else self.reads).append(bucket)
         response = await self._handed_on(request)
         if request.method == "PUT":

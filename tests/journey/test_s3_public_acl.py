@@ -23,7 +23,7 @@ from tests.journey.s3_world import (
     private,
     public,
 )
-from tests.outbound.aws_world import ACCOUNT, Aws, keys, moto_server
+from tests.outbound.aws_world import ACCOUNT, KEY_ID, Aws, keys, moto_server
 
 RULES = {"AR-251": "READ", "AR-252": "READ_ACP", "AR-267": "WRITE", "AR-268": "WRITE_ACP"}
 
@@ -242,6 +242,50 @@ async def test_a_crash_between_the_change_and_its_record_changes_once_and_can_be
         assert door.grants(bucket) == [(OTHER, "READ")]
         assert (await client.change(f"/api/v1/remediations/{entry['id']}/undo"))["undone"] is True
     assert door.grants(bucket) == before
+
+
+async def test_a_crash_before_the_change_arrived_changes_once(tmp_path: Path, door: Door) -> None:
+    bucket = door.bucket(public("READ"), private("READ"))
+    environ = environment(tmp_path, **fixing(door))
+    door.open.clear()
+    door.lost = 1
+    async with Process(environ) as gateway, session() as made:
+        client = await gateway.client(made)
+        alert = await client.accepted(alert_about(bucket))
+        await asyncio.wait_for(door.written.wait(), 30)
+    assert door.grants(bucket) != [(OTHER, "READ")]
+    door.open.set()
+    async with a_gateway(environ) as (_, client):
+        await client.until_state("delivered", (alert, "fix"))
+        assert words(await trail(client)) == {bucket: "changed"}
+    assert door.writes == [bucket]
+    assert door.grants(bucket) == [(OTHER, "READ")]
+
+
+async def test_what_passes_is_tried_again_for_the_buckets_that_are_left(tmp_path: Path, door: Door) -> None:
+    first, second = door.bucket(public("READ")), door.bucket(public("READ"))
+    door.lost = 1
+    entry = await run(door, tmp_path, alert_about(first, second))
+    assert words(entry) == {first: "changed", second: "changed"}
+    assert (entry["tries"], sorted(door.writes)) == (2, sorted([first, second]))
+
+
+async def test_each_account_is_entered_by_its_own_role(tmp_path: Path, door: Door) -> None:
+    bucket = door.bucket(public("READ"))
+    role = "arn:aws:iam::{environment}:role/optix-close-buckets"
+    entry = await run(door, tmp_path, alert_about(bucket), ROLE_ARN=role, STS_ENDPOINT_URL=door.aws.url)
+    assert words(entry) == {bucket: "changed"}
+    assert KEY_ID not in door.signers
+    assert len(door.signers) == 1
+
+
+async def test_a_test_of_the_route_asks_who_we_are_and_touches_no_bucket(tmp_path: Path, door: Door) -> None:
+    route = fixing(door, STS_ENDPOINT_URL=door.aws.url)
+    async with a_gateway(environment(tmp_path, **route)) as (_, client):
+        report = await client.change("/api/v1/routes/fix/test")
+    assert report["ok"] is True, report
+    assert "GetCallerIdentity" in report["request"]["body"]
+    assert door.reads == door.writes == []
 
 
 async def test_an_approval_given_twice_changes_once_and_says_who_gave_it(tmp_path: Path, door: Door) -> None:

@@ -223,6 +223,14 @@ async def test_a_crash_while_it_acts_is_followed_by_one_more_try_under_the_same_
     assert (entry.tries, entry.outcome, len(world.receiver.sent)) == (2, "ok", 2)
 
 
+async def test_a_test_is_not_sent_to_what_would_act_upon_it(world: World) -> None:
+    await world.start(fixing())
+    report = await world.operations.test_route("fix")
+    assert report is not None
+    assert (report.ok, world.receiver.sent) == (False, [])
+    assert "REMEDIATION=true" in report.reason
+
+
 async def test_approval_and_guards_go_together(world: World) -> None:
     await world.start(replace(fixing(), approval=ApprovalRule(3_600_000_000)))
     made = await alert(world, "bucket", "-other")

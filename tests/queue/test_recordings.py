@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.domain.approval import SOURCE as APPROVALS
 from gateway.domain.delivery import NewDelivery, Primary
 from gateway.domain.delivery import State as DeliveryState
 from gateway.domain.query import AlertSelection
@@ -108,3 +109,10 @@ async def test_what_is_asked_for_is_told_and_nothing_else(
 async def test_a_place_that_is_none_of_this_store_is_refused(store: SqliteStore, place: str) -> None:
     with pytest.raises(UnknownCursor):
         await store.recordings(ALL, limit=10, after=place)
+
+
+async def test_requests_for_approval_are_told_to_routes_and_are_no_alerts_that_came(store: SqliteStore) -> None:
+    await store.put(an_alert("a", source=APPROVALS), {})
+    await store.put(an_alert("a"), {})
+    page = await store.recordings(AlertSelection(), limit=10)
+    assert [recording.source for recording in page.recordings] == ["optix"]

@@ -96,6 +96,20 @@ async def test_the_limit_of_an_hour_counts_each_delivery_once(store: Store, cloc
     assert (await store.begin_work(work("d-9.fix"))).id is not None
 
 
+@pytest.mark.parametrize("outcome", ["", "retry", "rate_limited", "auth", "gone"])
+async def test_what_is_tried_again_goes_on_under_the_same_entry(store: Store, outcome: str) -> None:
+    first = await begin(store)
+    await end(store, first, outcome=outcome)
+    assert await begin(store) == first
+
+
+@pytest.mark.parametrize("outcome", ["ok", "rejected", "ours"])
+async def test_what_is_asked_for_anew_after_a_final_end_is_another_entry(store: Store, outcome: str) -> None:
+    first = await begin(store)
+    await end(store, first, outcome=outcome)
+    assert await begin(store) != first
+
+
 async def test_what_is_only_tried_counts_for_nothing(store: Store) -> None:
     for number in range(5):
         name = f"d-{number}.fix"
