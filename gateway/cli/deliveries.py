@@ -11,6 +11,7 @@ from gateway.cli.client import Ops, Url, rows_of, why_refused
 from gateway.cli.configuration import AsJson, EnvFiles, load_settings
 from gateway.cli.output import as_json, cell, counted, fail, heading, line, on_terminal, page
 from gateway.domain.alert import JSON
+from gateway.domain.approval import APPROVAL_HOLD
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -41,6 +42,8 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without it a filter onl
 
 _COLUMNS = ("id", "state", "attempts", "created_at", "due_at", "severity", "summary", "reason")
 _FOR_EYES = ("id", "state", "attempts", "created_at", "severity", "reason", "summary")
+_STOPPED = "It waits until its route runs; `optix-gateway routes list` says why it does not."
+_ASKED = "It waits until somebody approves it: `optix-gateway approvals approve {}`."
 _WATCHED_FOR_S, _LOOK_EVERY_S = 5.0, 0.1
 _DONE = {"replay": ("be sent again", "will be sent again"), "cancel": ("be cancelled", "cancelled")}
 _MANY = {"replay": "replays", "cancel": "cancellations"}
@@ -103,7 +106,7 @@ def show(
         if key != "attempts":
             line(f"{key:12} {cell(value)}".rstrip())
     if found.get("state") == "parked":
-        line("It waits until its route runs; `optix-gateway routes list` says why it does not.")
+        line(_ASKED.format(found.get("id")) if found.get("hold") == APPROVAL_HOLD else _STOPPED)
     _print_attempts(rows_of(found, "attempts"))
 
 

@@ -17,7 +17,9 @@ from gateway.domain.telling import State as IncidentState
 
 
 class State(StrEnum):
-    """`parked` also reads a pending delivery whose route is paused, disabled or unknown, or whose breaker is open."""
+    """`parked`: a fault of ours, or nobody approved it yet; it also reads a pending delivery whose route is paused,
+    disabled or unknown, or whose breaker is open.
+    """
 
     PENDING = "pending"
     SENDING = "sending"

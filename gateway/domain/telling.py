@@ -30,8 +30,8 @@ class Word(StrEnum):
     `told`: a delivery was made; `reminded`: of a standing alert, because REMIND_AFTER passed. The others made none:
     `unchanged`, `unwanted` (not among NOTIFY), `closed` (before this receiver heard of it), `inhibited`, `flapping`,
     `silenced` and `muted` (by a silence or window that drops), `unmet` (WHEN is false), `covered` (another route comes
-    first: STOP or CATCH_ALL). `held`: a delivery was made that waits for a silence or window to end. `failed`: a
-    delivery was made that is parked, because WHEN could not be evaluated.
+    first: STOP or CATCH_ALL). `held`: a delivery was made that waits for a silence or window to end, or for approval.
+    `failed`: a delivery was made that is parked, because WHEN could not be evaluated.
     """
 
     TOLD = "told"

@@ -83,7 +83,7 @@ class Approvals:
         waiting = await self._store.approvals()
         for row in waiting:
             if (row.delivery, row.asked_us) not in self._told:
-                await self._tell(row)
+                await self._tell_if_possible(row)
         self._told = {(row.delivery, row.asked_us) for row in waiting}
 
     async def waiting(self, key: str = "") -> tuple[Request, ...]:
@@ -125,6 +125,15 @@ class Approvals:
         found = await self._store.alert(row.alert, stopped=())
         read = parse(found[0].source, found[1]) if found else None
         return read if isinstance(read, Alert) else None
+
+    async def _tell_if_possible(self, row: ApprovalRow) -> None:
+        """What cannot be told still waits, and others are told."""
+        try:
+            await self._tell(row)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one request's surprise must not end the gateway
+            structlog.get_logger().error("approval.untold", delivery=row.delivery, exc_info=error)
 
     async def _tell(self, row: ApprovalRow) -> None:
         """Once only, also over restarts: a repeat of the same request is no new alert to the store."""

@@ -32,6 +32,7 @@ EVENTS: Mapping[str, str] = {
     "deliveries.replayed": "an operator made deliveries pending again",
     "deliveries.cancelled": "an operator cancelled deliveries",
     "approval.decided": "somebody approved or rejected deliveries",
+    "approval.untold": "a fault of ours met one request for approval: it waits, and nobody is told of it",
     "approval.expired": "deliveries ended because nobody approved them in time",
     "remediation.ended": "something was changed out there, or would be with DRY_RUN=false; with its outcome",
     "remediation.undone": "somebody put back what a remediation had replaced",

@@ -40,6 +40,7 @@ def test_what_waits_is_listed_and_approved_once(run: Run, asking: World) -> None
     (row,) = waiting(run, asking)
     assert (row["delivery"], row["verdict"], row["plan"]) == (delivery, "waiting", "webhook is sent the alert")
     assert delivery in run("approvals", "list", env=asking.env).stdout
+    assert f"approvals approve {delivery}" in run("deliveries", "show", delivery, env=asking.env).stdout
     done = run("approvals", "approve", delivery, "--author", "ann", "--reason", "looked at it", env=asking.env)
     assert (done.exit_code, done.stdout) == (0, f"{delivery}: approved\n")
     wait_for(run, asking, delivery, "delivered")
