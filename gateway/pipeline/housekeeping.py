@@ -12,6 +12,7 @@ from gateway.ports import Clock, Observer, Store, StoreUnavailable
 HEARTBEAT_S = 5.0
 SILENT_S = 60.0
 """Without a heartbeat for so long the process is stuck, and /healthz says so."""
+_TAKE_BACK_S = 10.0
 _LEASES_S = 30.0
 _RENEW_S = 10.0
 """A third of what a lease has to spare."""
@@ -43,7 +44,7 @@ class Housekeeping:
             for every_s, work in (
                 (HEARTBEAT_S, self.beat),
                 (_RENEW_S, self._dispatcher.renew),
-                (_LEASES_S, self.take_back),
+                (_TAKE_BACK_S, self.take_back),
                 (_PURGE_S, self.forget),
             ):
                 tasks.create_task(_repeat(work, every_s))

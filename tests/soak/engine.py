@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,6 @@ from tests.load.waiting import holds
 from tests.soak.receivers import Ledger, Moody, State
 
 CONCURRENCY = 16
-_ALERTS_EACH = 6
-_BACKLOG_MOST = 2000
 _AGAIN_AFTER_S = 0.01
 _ROUTE = {
     "DESTINATION": "webhook",
@@ -84,12 +82,15 @@ class Report:
 
 
 class Soak:
+    route: Mapping[str, str] = _ROUTE
+    alerts_each, backlog_most, answer_within_s = 6, 2000, 10.0
+
     def __init__(self, plan: Plan, folder: Path, tell: Callable[[str], None] = lambda _: None) -> None:
         self._plan, self._tell = plan, tell
         self._dice = Random(plan.seed)
         self._moody = Moody(Random(self._dice.random()))
         self._ledgers = {"moody": Ledger(), "steady": Ledger()}
-        self._gateway = Gateway(folder)
+        self._gateways = self._make_gateways(folder)
         self._sent: set[State] = set()
         self._acknowledged: set[State] = set()
         self._kills = 0
@@ -97,16 +98,21 @@ class Soak:
     async def run(self) -> Report:
         began = time.monotonic()
         async with AsyncExitStack() as stack:
-            stack.callback(self._gateway.process.kill)
             for name, ledger in self._ledgers.items():
                 receiver = await stack.enter_async_context(Receiver(self._responder(name), ledger.answer))
-                self._gateway.route(name, URL=receiver.url, **_ROUTE)
-            await self._gateway.start()
+                for gateway in self._gateways:
+                    gateway.route(name, URL=receiver.url, **self.route)
+            for gateway in self._gateways:
+                await gateway.start()
+                stack.callback(gateway.process.kill)
             await self._under_load()
             self._moody.calm = True
             await self._all_arrived()
             fresh = await self._fresh()
         return self._report(time.monotonic() - began, fresh=fresh)
+
+    def _make_gateways(self, folder: Path) -> Sequence[Gateway]:
+        return (Gateway(folder),)
 
     def _responder(self, name: str) -> Callable[[bytes], Reply]:
         ledger = self._ledgers[name]
@@ -132,9 +138,10 @@ class Soak:
         """Mostly in the middle of the work, now and then before it has begun."""
         soon = self._dice.random() < 0.2
         await asyncio.sleep(self._dice.uniform(0.0, 0.1) if soon else self._dice.uniform(0.3, 3.0))
-        self._gateway.process.kill()
+        gateway = self._dice.choice(self._gateways)
+        gateway.process.kill()
         self._kills += 1
-        await self._gateway.start()
+        await gateway.start()
         self._tell(f"kill {self._kills}: {len(self._acknowledged):,} acknowledged, {self._waiting():,} under way")
 
     def _waiting(self) -> int:
@@ -142,23 +149,26 @@ class Soak:
 
     async def _send(self, number: int, dice: Random, enough: asyncio.Event) -> None:
         """States of a few alerts, each in order: the next one only when the last was answered or given up."""
-        sender = Sender(self._gateway.port, within_s=10)
-        numbers = dict.fromkeys((f"S{number}-{alert}" for alert in range(_ALERTS_EACH)), 0)
+        senders = [Sender(gateway.port, within_s=self.answer_within_s) for gateway in self._gateways]
+        numbers = dict.fromkeys((f"S{number}-{alert}" for alert in range(self.alerts_each)), 0)
         try:
             while not enough.is_set():
                 name = dice.choice(list(numbers))
-                await self._send_state(sender, (name, numbers[name]), dice, enough)
+                await self._send_state(senders, (name, numbers[name]), dice, enough)
                 numbers[name] += 1
-                await holds(lambda: self._waiting() < _BACKLOG_MOST or enough.is_set(), within_s=60)
+                await holds(lambda: self._waiting() < self.backlog_most or enough.is_set(), within_s=120)
         finally:
-            sender.close()
+            for sender in senders:
+                sender.close()
 
-    async def _send_state(self, sender: Sender, state: State, dice: Random, enough: asyncio.Event) -> None:
-        """Post it until it is acknowledged; sometimes give up after an attempt of which nobody knows what became."""
+    async def _send_state(self, senders: list[Sender], state: State, dice: Random, enough: asyncio.Event) -> None:
+        """Post it to any of the gateways until it is acknowledged; sometimes give up after an attempt of which nobody
+        knows what became.
+        """
         self._sent.add(state)
         while not enough.is_set():
             try:
-                if await sender.post(alerts.body(*state)) == 200:
+                if await dice.choice(senders).post(alerts.body(*state)) == 200:
                     self._acknowledged.add(state)
                     return
             except ConnectionRefusedError:
@@ -176,7 +186,7 @@ class Soak:
 
     async def _fresh(self) -> bool:
         """An alert of its own, after everything: taken, and with every receiver soon."""
-        sender, state = Sender(self._gateway.port), ("fresh", 0)
+        sender, state = Sender(self._gateways[0].port), ("fresh", 0)
         self._sent.add(state)
         try:
             taken = await sender.post(alerts.body(*state)) == 200
