@@ -15,7 +15,7 @@ from gateway.domain.pattern import fold
 
 HOURLY = 10
 HOUR_US = 3_600_000_000
-NOTHING_OPEN = "none of its resources is OPEN and named by RESOURCES, and a remediation is for such alone"
+NOTHING_OPEN = "none of its resources is OPEN (any more) and named by RESOURCES, and a remediation is for such alone"
 
 
 @dataclass(frozen=True, slots=True)

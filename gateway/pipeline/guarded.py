@@ -22,6 +22,7 @@ from gateway.domain.message import Answer
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.remediation import NOTHING_OPEN, Begun, Guard, Work, locks_of, narrowed, narrowed_body, passing
 from gateway.domain.retry import Step
+from gateway.domain.snapshot import OPEN
 from gateway.domain.text import code_points, fit_list
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.remedy import Remediator
@@ -68,11 +69,19 @@ class Guarded:
             return await send(route, alert, context)
         if not route.filter.takes(Reading(alert)):
             return _parked("the filter of this route does not take the alert any more", "guard")
-        passes = passing(alert, route.filter)
+        passes = await self._still_open(alert, passing(alert, route.filter))
         if not any(passes):
             return Tried(Outcome(OutcomeClass.OK, NOTHING_OPEN), None, Step(State.SUPERSEDED))
         context = replace(context, body=narrowed_body(context.body, passes))
         return await self._changing(route, route.guard, claim, narrowed(alert, passes), context, send, agreed)
+
+    async def _still_open(self, alert: Alert, passes: tuple[bool, ...]) -> tuple[bool, ...]:
+        """Without what was fixed or suppressed since the alert came: it may have waited for days."""
+        detail = await self._store.incident(alert.key)
+        if detail is None:
+            return passes
+        now_open = {resource.info for resource in detail.resources if resource.state == OPEN}
+        return tuple([passed and r.info in now_open for passed, r in zip(passes, alert.resources, strict=True)])
 
     async def _asked(self, rule: ApprovalRule, claim: Claim) -> ApprovalRow | None:
         return await self._store.ask_approval(claim.delivery_id, self._clock.now_us() + rule.expires_us)

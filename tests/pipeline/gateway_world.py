@@ -386,9 +386,11 @@ class World:
         """Nothing happens any more until the receiver answers, the clock moves, or something comes in."""
         quiet = 0
         async with asyncio.timeout(10):
-            while quiet < 3:
+            # An attempt that is not at the receiver's asks the store several things, one after another.
+            while quiet < (3 if len(self.dispatcher._under_way) <= self.receiver.under_way else 60):
                 before = self._activity()
                 await self.store.ping()  # everything asked of the store before is done then
+                await self.store.silences()  # and read
                 quiet = quiet + 1 if before == self._activity() and not self.dispatcher._pumps else 0
 
     def _activity(self) -> tuple[int, ...]:

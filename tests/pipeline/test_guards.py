@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from gateway.domain.approval import ApprovalRule, Verdict
+from gateway.domain.change import Reason
 from gateway.domain.delivery import State
 from gateway.domain.filter import parse_filter
 from gateway.domain.message import Answer, HttpRequest, Message
 from gateway.domain.policy import RetryPolicy
 from gateway.domain.remediation import Guard
+from gateway.domain.telling import Terms
 from gateway.pipeline.configured import ConfiguredRoute
 from tests.pipeline.faulty_store import FaultyStore
 from tests.pipeline.gateway_world import DOWN, HOUR_S, OK, REJECTED, World, a_body, a_route
@@ -79,6 +81,31 @@ async def test_of_several_resources_only_those_that_the_route_names_are_passed_o
     other = await alert(world, "www", "-logs-2")
     assert len(world.receiver.sent) == 1
     assert (await world.operations.delivery(f"{other}.fix")) is None
+
+
+async def test_what_was_suppressed_while_it_waited_is_left_alone(world: World) -> None:
+    """Also where nobody is told of that: the request for approval stands, with what it asked for."""
+    rule = ApprovalRule(3_600_000_000)
+    route = replace(fixing(), approval=rule, terms=Terms(notify=frozenset({Reason.NEW})))
+    await world.start(route)
+    first = await alert(world, "one", "two", "three", alert_id="same")
+    await alert(world, "one", "-two", alert_id="same")
+    assert [request.row.alert for request in await world.approvals.waiting()] == [first]
+    await world.approvals.rule([f"{first}.fix"], Verdict.APPROVED, who="ann", why="")
+    await world.settled()
+    (body,) = world.receiver.bodies
+    assert json.loads(body)["payloadData"]["affectedResources"] == listed("one")
+
+
+async def test_when_nothing_is_open_any_more_nothing_is_done(world: World) -> None:
+    route = replace(fixing(), terms=Terms(notify=frozenset({Reason.NEW})))
+    await world.start(replace(route, policy=replace(route.policy, enabled=False)))
+    first = await alert(world, "one", alert_id="same")
+    await alert(world, "-one", "two", alert_id="same")
+    await world.restart(route)
+    await world.settled()
+    assert world.receiver.sent == []
+    assert await world.state(first, "fix") is State.SUPERSEDED
 
 
 async def test_one_resource_is_acted_upon_by_one_route_at_a_time(world: World) -> None:
