@@ -18,7 +18,7 @@ from gateway.domain.delivery import NewAlert, NewDelivery
 from gateway.domain.optix import console_url, parse
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.dispatch import Dispatcher
-from gateway.pipeline.guarded import plan_of
+from gateway.pipeline.plan import plan_of
 from gateway.ports import Clock, Store, StoreUnavailable
 
 _LOOK_EVERY_S = 30.0

@@ -18,8 +18,8 @@ from gateway.domain.route import RouteTable, Verdict
 from gateway.domain.telling import Decision, Word
 from gateway.pipeline.choosing import Chooser
 from gateway.pipeline.configured import ConfiguredRoute
-from gateway.pipeline.guarded import plan_of
 from gateway.pipeline.mask import mask, shown
+from gateway.pipeline.plan import plan_of
 from gateway.pipeline.waiting import Silencing
 
 REFUSED, UNRECORDED = "refused", "unrecorded"

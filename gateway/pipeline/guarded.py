@@ -13,7 +13,6 @@ from typing import NamedTuple, TypeAlias
 import structlog
 
 from gateway.destinations import Context
-from gateway.destinations._remedy import Target
 from gateway.domain.alert import Alert
 from gateway.domain.approval import ApprovalRow, ApprovalRule, Verdict, waits_until
 from gateway.domain.condition import Reading
@@ -23,15 +22,14 @@ from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.remediation import NOTHING_OPEN, Begun, Guard, Work, locks_of, narrowed, narrowed_body, passing
 from gateway.domain.retry import Step
 from gateway.domain.snapshot import OPEN
-from gateway.domain.text import code_points, fit_list
 from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.plan import plan_of, targets_of
 from gateway.pipeline.remedy import Remediator
 from gateway.ports import Clock, Store, StoreUnavailable, Transport
 
 _SECOND_US = 1_000_000
 _LEASE_MARGIN_US = 30 * _SECOND_US
 _BUSY_S = 2.0
-_LONGEST_PLAN = 1000
 
 
 class Tried(NamedTuple):
@@ -127,23 +125,6 @@ class Guarded:
             said = f"DRY_RUN: nothing was sent; it would be {plan_of(route, alert)}"
             return Tried(Outcome(OutcomeClass.OK, said))
         return await send(route, alert, context)
-
-
-def targets_of(alert: Alert) -> tuple[Target, ...]:
-    """Each of its resources once. `alert`: narrowed."""
-    names = dict.fromkeys(resource.info for resource in alert.resources)
-    return tuple(Target(name, alert.environment, alert.rule) for name in names)
-
-
-def plan_of(route: ConfiguredRoute, alert: Alert) -> str:
-    """What is asked for on such a route, in words, without looking at anything."""
-    if route.guard is None:
-        return f"{route.kind} is sent the alert"
-    targets, remedy = targets_of(narrowed(alert, passing(alert, route.filter))), route.destination.remedy
-    if remedy is not None:
-        return fit_list([remedy.asks(target, route.settings) for target in targets], _LONGEST_PLAN, code_points)
-    names = fit_list([target.resource for target in targets], _LONGEST_PLAN, code_points)
-    return f"{route.kind} is sent the alert with its OPEN resources: {names}"
 
 
 def _work(route: ConfiguredRoute, guard: Guard, claim: Claim, alert: Alert, agreed: str) -> Work:
