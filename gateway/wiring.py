@@ -235,7 +235,8 @@ class _Parts:
 
     async def _scrape(self) -> bytes:
         try:
-            reads = StoreReads(await self.operations.oldest_due_s(), await self.operations.held_count())
+            ages_s, held = await self.operations.oldest_due_s(), await self.operations.held_count()
+            reads = StoreReads(ages_s, held, self.approvals.waiting_count)
         except StoreUnavailable:
             reads = None
         return await self.edges.metrics.scrape(reads)

@@ -63,6 +63,11 @@ class Approvals:
         self._due = asyncio.Event()
         self._told: set[tuple[str, int]] = set()
 
+    @property
+    def waiting_count(self) -> int:
+        """As of the last look, which is seconds ago at most while something happens; 500 at most."""
+        return len(self._told)
+
     def wake(self) -> None:
         self._due.set()
 
@@ -109,6 +114,7 @@ class Approvals:
         if changed:
             structlog.get_logger().info("approval.decided", verdict=verdict, deliveries=changed, who=who, why=why[:300])
             self._dispatcher.wake([delivery_id.partition(".")[2] for delivery_id in changed])
+            self.wake()
         return changed
 
     async def rule_incident(self, key: str, verdict: Verdict, *, who: str, why: str) -> tuple[str, ...]:

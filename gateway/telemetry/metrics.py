@@ -36,6 +36,7 @@ class StoreReads:
 
     oldest_due_s: Mapping[str, float] = field(default_factory=dict)
     held: int = 0
+    approvals: int = 0
 
 
 class Metrics:
@@ -112,6 +113,9 @@ class Metrics:
         name = f"{PREFIX}held"
         yield f"# HELP {name} Alerts that could not be read and wait for an operator\n# TYPE {name} gauge\n"
         yield f"{name} {reads.held}\n"
+        name = f"{PREFIX}approvals_waiting"
+        yield f"# HELP {name} Deliveries that wait for a person's approval\n# TYPE {name} gauge\n"
+        yield f"{name} {reads.approvals}\n"
 
 
 def _counters(

@@ -35,6 +35,27 @@ def waiting(run: Run, world: World, *more: str) -> list[dict[str, str]]:
     return found
 
 
+def gauge(world: World) -> str:
+    with urlopen(f"http://{world.env['GATEWAY_OPS_LISTEN']}/metrics", timeout=20) as answer:
+        text: str = answer.read().decode()
+    return next(line for line in text.splitlines() if line.startswith("optix_gateway_approvals"))
+
+
+def until_gauge(world: World, number: int) -> None:
+    for _ in range(2000):
+        if gauge(world) == f"optix_gateway_approvals_waiting {number}":
+            return
+    raise AssertionError(gauge(world))
+
+
+def test_how_many_wait_is_a_metric(run: Run, asking: World) -> None:
+    until_gauge(asking, 0)
+    deliveries = [f"{asking.accept(name)}.all" for name in ("A-1", "A-2")]
+    until_gauge(asking, 2)
+    run("approvals", "reject", deliveries[0], env=asking.env)
+    until_gauge(asking, 1)
+
+
 def test_what_waits_is_listed_and_approved_once(run: Run, asking: World) -> None:
     delivery = f"{asking.accept()}.all"
     (row,) = waiting(run, asking)
