@@ -16,13 +16,15 @@ from gateway.queue.failures import LOCKED_REASON
 _CONNECT_S = 5.0
 _KEPT_STATEMENTS = 512
 # Every statement of ours has its index. Where the statistics are not there yet, or old, the planner may think that a
-# table is small enough to be read through, and remember that for long.
+# table is small enough to be read through, and remember that for long. No value of ours asks for another plan, and a
+# new one for each costs more than most statements do.
 _SETTINGS = MappingProxyType(
     {
         "statement_timeout": "10s",
         "lock_timeout": "5s",
         "idle_in_transaction_session_timeout": "30s",
         "enable_seqscan": "off",
+        "plan_cache_mode": "force_generic_plan",
         "jit": "off",
     }
 )
