@@ -26,10 +26,10 @@ async def relay(folder: Path, url: str) -> AsyncIterator[tuple[Process, int]]:
 
 
 @asynccontextmanager
-async def gateway(folder: Path, routes: Routes) -> AsyncIterator[tuple[Gateway, float]]:
+async def gateway(folder: Path, routes: Routes, **settings: str) -> AsyncIterator[tuple[Gateway, float]]:
     """A fresh gateway with an empty database, and the seconds it took to be ready."""
     with tempfile.TemporaryDirectory(dir=folder) as own:
-        subject = Gateway(Path(own), core=cores()[0])
+        subject = Gateway(Path(own), core=cores()[0], **settings)
         for name, keys in routes.items():
             subject.route(name, **keys)
         try:
