@@ -8,7 +8,6 @@ import asyncio
 import json
 import signal
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager, closing
@@ -111,19 +110,13 @@ async def test_a_group_that_was_under_way_is_sent_again_whole_by_the_same_name(
     assert set(states_on_disk(tmp_path)) == {(name, DELIVERED) for name in "abc"}
 
 
-def the_night_passes(folder: Path) -> None:
-    """What a window holds is due."""
-    with closing(sqlite3.connect(folder / "gateway.db")) as db, db:
-        db.execute("UPDATE delivery SET due_us = ? WHERE hold <> '' AND state = 0", (time.time_ns() // 1000,))
-
-
 async def test_what_a_window_holds_is_held_over_kills_and_only_what_is_open_is_sent(
     tmp_path: Path, made: ClientSession
 ) -> None:
     today = datetime.now(UTC).date()
     async with Receiver() as receiver:
-        keys = {"URL": receiver.url(), "FORMAT": "alert", "NOTIFY": NEWS, "MUTE": f"{today}..{today + timedelta(2)}"}
-        environ = environment(tmp_path, **a_route("soc", **keys))
+        keys = {"URL": receiver.url(), "FORMAT": "alert", "NOTIFY": NEWS}
+        environ = environment(tmp_path, **a_route("soc", MUTE=f"{today}..{today + timedelta(2)}", **keys))
         async with until_killed(environ, made) as client:
             for name in ("over", "open"):
                 await client.accepted(standing(name, "bucket"))
@@ -136,8 +129,7 @@ async def test_what_a_window_holds_is_held_over_kills_and_only_what_is_open_is_s
             )
         assert receiver.got == []
         assert states_on_disk(tmp_path)["open", PENDING] == 1
-        the_night_passes(tmp_path)
-        async with until_killed(environ, made):
+        async with until_killed(environment(tmp_path, **a_route("soc", **keys)), made):
             await until(lambda: states_on_disk(tmp_path)["open", DELIVERED] == 1)
     (received,) = receiver.got
     assert len(json.loads(received.body)["resources"]) == 2
