@@ -127,7 +127,7 @@ class Link:
                     raise
                 await connection.execute("COMMIT")
         except BaseException as error:
-            if not isinstance(error, asyncpg.PostgresError) or failure_of(error) is Failure.LOST:
+            if not isinstance(error, Exception) or failure_of(error) is Failure.LOST:
                 self.drop()
             raise
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from gateway.domain.approval import SOURCE as APPROVALS
@@ -15,10 +16,14 @@ from gateway.ports import UnknownCursor
 from gateway.queue.book import Book, Rows
 from gateway.queue.choosing import Where, alert_span, exactly, received, same_text
 
-READ = """
+SIZES = "SELECT a.id, a.body_size FROM alert AS a"
+READ = Rows(
+    """
 SELECT a.id, a.source, a.received_us, b.bytes, a.before, a.decisions
-FROM alert AS a CROSS JOIN body AS b ON b.alert = a.id
-"""
+FROM alert AS a JOIN body AS b ON b.alert = a.id WHERE a.id IN ({marks})
+""",
+    "i",
+)
 # A stand-in that never went out told nobody anything.
 ROUTES = Rows(
     """
@@ -31,15 +36,16 @@ SELECT alert, route FROM delivery WHERE alert IN ({marks}) AND (stands_in_for = 
 def recordings(book: Book, selection: AlertSelection, limit: int, after: str) -> RecordingPage:
     """Of the selection: source, environment and times. Raises UnknownCursor when `after` is no id of this store."""
     where = _which(book, selection, after)
-    statement = f"{READ} WHERE {where.text} ORDER BY a.id LIMIT ?"
-    rows: list[tuple[Any, ...]] = []
+    statement = f"{SIZES} WHERE {where.text} ORDER BY a.id LIMIT ?"
+    chosen: list[tuple[int]] = []
     left_bytes, more = MOST_BYTES_ON_A_PAGE, False
-    for row in book.db.execute(statement, (*where.values, limit + 1)):
-        if len(rows) == limit or left_bytes <= 0:
+    for alert, size in book.db.execute(statement, (*where.values, limit + 1)):
+        if len(chosen) == limit or left_bytes <= 0:
             more = True
             break
-        rows.append(row)
-        left_bytes -= len(row[3])
+        chosen.append((alert,))
+        left_bytes -= size
+    rows = sorted(book.many(READ, chosen), key=itemgetter(0))
     routes = _routes(book, [row[0] for row in rows])
     found = tuple(_recording(book, row, routes.get(row[0], ())) for row in rows)
     return RecordingPage(found, found[-1].id if more else "")

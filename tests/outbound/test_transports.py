@@ -50,6 +50,7 @@ for name, keys in routes.items():
 configuration = read_configuration(environ, need_sources=False)
 assert len(configuration.routes) == 2
 assert not {"redis", "nats", "aio_pika", "aiormq", "paho", "botocore"} & set(sys.modules)
+assert "asyncpg" not in sys.modules, "who keeps a file does not load what PostgreSQL needs"
 """
 
 
