@@ -16,6 +16,7 @@ from gateway.pipeline.attempt import Courier
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.health import Health
 from gateway.pipeline.lane import Lane
+from gateway.pipeline.line import Hall
 from gateway.ports import Clock, Observer, Store
 
 _SECOND_US = 1_000_000
@@ -38,6 +39,7 @@ class Dispatcher:
         self._clock, self._observer, self._timer = clock, observer, timer
         self._under_way: dict[asyncio.Task[None], Claim] = {}
         self._pumps: set[asyncio.Task[None]] = set()
+        self._hall = Hall()
         self.lanes: Mapping[str, Lane] = {}
         self.unconfigured: tuple[str, ...] = ()
         """Routes that have unfinished deliveries and are not configured any more."""
@@ -130,6 +132,7 @@ class Dispatcher:
             store=self._store,
             clock=self._clock,
             timer=self._timer,
+            hall=self._hall,
             start=self._attempt,
             spawn=self._pump,
         )

@@ -102,7 +102,9 @@ class Intake:
     async def _put(self, alert: Alert, body: bytes) -> tuple[NewAlert, Stored]:
         lanes = self._dispatcher.lanes
         choice = self._chooser.choose(alert, self._clock.now_us())
-        reserved = {d.route: lanes[d.route] for d in choice.deliveries if _may_start(d) and lanes[d.route].reserve()}
+        reserved = {
+            d.route: lanes[d.route] for d in choice.deliveries if _may_start(d) and lanes[d.route].reserve(len(body))
+        }
         new = self._new(alert.source, body, alert=alert, choice=choice)
         begun: set[str] = set()
         try:

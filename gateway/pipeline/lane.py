@@ -5,33 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 
 from gateway.domain.alert import Alert
 from gateway.domain.delivery import Claim, Claims, RouteState, RouteStatus
 from gateway.domain.outcome import Outcome
-from gateway.domain.pace import TokenBucket
 from gateway.pipeline.alarm import Alarm, Timer
+from gateway.pipeline.claimer import Claimer
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.health import Change, Health
-from gateway.pipeline.slots import Slots
+from gateway.pipeline.line import Hall, Line
+from gateway.pipeline.slots import Share, Slots
 from gateway.ports import Clock, Store, StoreUnavailable
 
 _SECOND_US = 1_000_000
 LEASE_MARGIN_S = 30.0
 """A lease outlives the longest possible attempt by this much, so that only a hung process loses one."""
 _PAUSE_S = 1.0
-_PROBE_PAUSE_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Share:
-    """What one claim may ask for. `probe`: one delivery, to learn whether the receiver is back."""
-
-    fresh: int
-    retries: int
-    limit: int
-    probe: bool = False
 
 
 class Lane:
@@ -49,6 +38,7 @@ class Lane:
         store: Store,
         clock: Clock,
         timer: Timer,
+        hall: Hall,
         start: Callable[[Lane, Claim, Alert | None], None],
         spawn: Callable[[Coroutine[None, None, None]], None],
     ) -> None:
@@ -56,17 +46,19 @@ class Lane:
         self.lease_us = int((route.policy.timeout_s + LEASE_MARGIN_S) * _SECOND_US)
         self._health, self._store, self._clock = health, store, clock
         self._start, self._spawn = start, spawn
-        self._slots = Slots(route.policy.concurrency)
-        self._bucket = TokenBucket(route.policy.pace, clock.monotonic_s()) if route.policy.pace else None
+        self._slots = Slots(route.policy.concurrency, route.policy.pace, clock)
+        self._claimer = Claimer(route, self._slots, store, self.lease_us)
         self._work = False  # something may be due that was not asked for yet
         self._crowded = False  # something is due that may not start yet
         self._freed = False  # a slot came free since the store was asked last
-        self._pumping = self._stopped = self._turn_of_retries = False
-        self._reserved = 0
-        self._unreserved = asyncio.Event()
+        self._pumping = self._stopped = False
+        self._reserved, self._unreserved = 0, asyncio.Event()
         self._under_way: set[tuple[int, int]] = set()  # row and token
         self._probe: Claim | None = None
         self._alarm = Alarm(self.wake, clock=clock, timer=timer)
+        self._line = Line(route.policy.concurrency, hall, clock=clock, timer=timer, late=self._disband)
+        # What waits in the line is charged if the process is killed, and what is sent at a pace waits in any case.
+        self._has_line = bool(route.policy.retry.schedule_s) and not route.policy.pace
 
     @property
     def state(self) -> RouteState:
@@ -77,40 +69,44 @@ class Lane:
         """Its pending deliveries read as parked."""
         return not self.route.policy.enabled or self.state.status is not RouteStatus.RUNNING
 
+    @property
+    def _is_held_up(self) -> bool:
+        return self.is_stopped or self.state.hold_until_us > self._clock.now_us()
+
     def is_probe(self, claim: Claim) -> bool:
         """Whether it was handed out to learn if the receiver is back."""
         return claim is self._probe
 
-    def reserve(self) -> bool:
-        """Take a slot for an alert that is about to be stored, if one may start at once. Not while others wait: they
-        came first.
+    def reserve(self, size: int) -> bool:
+        """Take a slot, or a place in the line for one, for an alert of so many bytes that is about to be stored, if it
+        may be next. Not while others wait in the store: they came first.
         """
-        if self._work or self._crowded or self._stopped or self.is_stopped or self._slots.free < 1:
+        if self._work or self._crowded or self._stopped or self._is_held_up:
             return False
-        now_s = self._clock.monotonic_s()
-        if self.state.hold_until_us > self._clock.now_us() or (self._bucket and self._bucket.available(now_s) < 1):
+        if self._line or self._slots.free < 1:
+            return self._has_line and self._line.promise(size)
+        if self._slots.startable < 1:
             return False
-        if self._bucket and self._store.shared:
+        if self.route.policy.pace and self._store.shared:
             return False  # how many may go is asked with the claim
         self._reserved += 1
-        self._occupy(1)
+        self._slots.occupy(1)
         return True
 
     def unreserve(self) -> None:
-        """The reserved slot was not used."""
-        self._vacate(1, unused=1)
+        """The reserved slot or place was not used."""
+        if self._reserved:
+            self._slots.vacate(1, unused=1)
         self._use_reserved()
         self._slot_freed()
 
     def begin(self, claim: Claim, alert: Alert) -> None:
-        """Start the delivery for which a slot was reserved."""
-        if self._stopped:
-            self._vacate(1)
-            self._spawn(self._give_back((claim,)))
-        else:
-            self._under_way.add((claim.row, claim.token))
-            self._start(self, claim, alert)
+        """Start the delivery for which a slot was reserved, now or when it is its turn."""
+        if self._reserved:
+            self._slots.vacate(1)
         self._use_reserved()
+        self._line.join(claim, alert)
+        self._move_up()
 
     def wake(self) -> None:
         """Something is due, or may be."""
@@ -170,6 +166,7 @@ class Lane:
         await self._turn(self._health.resume())
 
     async def _turn(self, change: Change) -> None:
+        self._move_up()
         try:
             await self._health.keep(change)
         finally:
@@ -180,36 +177,50 @@ class Lane:
         """Start nothing more; what is handed out from now on is given back."""
         self._stopped = True
         self._alarm.switch_off()
-        if not self._reserved:
-            self._unreserved.set()
+        self._line.close()
+        self._disband()
+        self._note_reserved()
 
     async def unreserved(self) -> None:
         """After `stop`: wait until every slot reserved before was used or given back."""
         await self._unreserved.wait()
 
     def _use_reserved(self) -> None:
-        self._reserved -= 1
-        if self._stopped and not self._reserved:
+        if self._reserved:
+            self._reserved -= 1
+        else:
+            self._line.promised -= 1
+        self._note_reserved()
+
+    def _note_reserved(self) -> None:
+        if self._stopped and not self._reserved and not self._line.promised:
             self._unreserved.set()
 
-    def _occupy(self, count: int) -> None:
-        """Slots and tokens are taken before it is known what for, so that nobody else takes them meanwhile."""
-        self._slots.fresh += count
-        if self._bucket:
-            self._bucket.take(count, self._clock.monotonic_s())
+    def _move_up(self) -> None:
+        """Whoever waits in the line takes what slots are free, unless nothing may start."""
+        if self._line and (self._stopped or self._is_held_up):
+            self._disband()
+        while self._line and self._slots.free > 0:
+            claim, alert = self._line.next()
+            self._slots.take(fresh=True)
+            self._under_way.add((claim.row, claim.token))
+            self._start(self, claim, alert)
 
-    def _vacate(self, count: int, unused: int = 0) -> None:
-        self._slots.fresh -= count
-        if self._bucket:
-            self._bucket.give_back(unused)
+    def _disband(self) -> None:
+        """The line goes back to the store, where one can wait for long, and whose turn it is is decided anew."""
+        if claims := self._line.disband():
+            self._crowded = True
+            self._spawn(self._give_back(claims))
 
     def _slot_freed(self) -> None:
         self._freed = True
-        self._work |= self._crowded
+        self._move_up()
+        self._work |= self._crowded and not self._line
         self._pump_soon()
 
     def _pump_soon(self) -> None:
-        if self._work and not self._pumping and not self._stopped:
+        """Nobody in the store is asked for while the line waits: it is short, and came first."""
+        if self._work and not self._line and not self._pumping and not self._stopped:
             self._pumping = True
             self._spawn(self._pump())
 
@@ -217,7 +228,7 @@ class Lane:
         done = False
         try:
             with suppress(StoreUnavailable):
-                while self._work and not self._stopped and (share := self._share()) is not None:
+                while self._work and not self._line and not self._stopped and (share := self._share()) is not None:
                     await self._claim(share)
                 done = True
         finally:
@@ -225,7 +236,7 @@ class Lane:
             if not done:
                 self.wake_in(_PAUSE_S)
 
-    def _share(self) -> _Share | None:
+    def _share(self) -> Share | None:
         """What may start now; None when nothing may, with an alarm set if time will help."""
         now_us = self._clock.now_us()
         if not self.route.policy.enabled or self.state.status is RouteStatus.PAUSED:
@@ -236,36 +247,29 @@ class Lane:
             return None
         if self.state.status is RouteStatus.OPEN:
             return self._probe_share(now_us)
-        limit = free = self._slots.free
-        if self._bucket and limit:
-            now_s = self._clock.monotonic_s()
-            limit = min(limit, self._bucket.available(now_s))
-            if not limit:
-                self._wait(self._bucket.wait_s(now_s))
-                return None
-        return _Share(free, self._slots.free_for_retries, limit) if free else None
+        free, limit = self._slots.free, self._slots.startable
+        if free and not limit:
+            self._wait(self._slots.wait_s)
+        return Share(free, self._slots.free_for_retries, limit) if limit else None
 
-    def _probe_share(self, now_us: int) -> _Share | None:
+    def _probe_share(self, now_us: int) -> Share | None:
         if self._under_way:
             return None
         if self.state.probe_at_us > now_us:
             self._wait((self.state.probe_at_us - now_us) / _SECOND_US)
             return None
-        return _Share(1, 1, 1, probe=True)
+        return Share(1, 1, 1, probe=True)
 
     def _wait(self, seconds: float) -> None:
         self._work, self._crowded = False, True
         self.wake_in(seconds)
 
-    async def _claim(self, share: _Share) -> None:
+    async def _claim(self, share: Share) -> None:
         self._work = self._crowded = self._freed = False
-        granted = await self._granted(share)
-        if granted is None:
+        claims = await self._claimer.claim(share)
+        if not isinstance(claims, Claims):
+            self._wait(claims)
             return
-        claims = await self._asked(granted)
-        if self._store.shared and self._bucket and len(claims.claims) < granted.limit:
-            pace = self.route.policy.pace
-            await self._store.take_pace(self.route.name, pace, len(claims.claims) - granted.limit)  # type: ignore[arg-type]  # a bucket has one
         if claims.more:
             self._work |= bool(claims.claims) or self._freed
             self._crowded = not self._work
@@ -275,42 +279,7 @@ class Lane:
             await self._give_back(claims.claims)
         else:
             self._take(claims.claims, probe=share.probe)
-
-    async def _granted(self, share: _Share) -> _Share | None:
-        """As much of it as all replicas together may start now; None when nothing, with an alarm set."""
-        if not self._store.shared:
-            return share
-        if share.probe and not await self._store.take_turn(f"probe {self.route.name}", self.lease_us / _SECOND_US):
-            self._wait(_PROBE_PAUSE_S)
-            return None
-        pace = self.route.policy.pace
-        if pace is None:
-            return share
-        most, wait_s = await self._store.take_pace(self.route.name, pace, share.limit)
-        if not most:
-            self._wait(max(wait_s, 0.01))
-            return None
-        return replace(share, limit=most)
-
-    async def _asked(self, share: _Share) -> Claims:
-        """What the store hands out."""
-        self._turn_of_retries = not self._turn_of_retries
-        self._occupy(share.limit)
-        claims, grouping = Claims(), self.route.terms.grouping
-        try:
-            claims = await self._store.claim(
-                self.route.name,
-                fresh=share.fresh,
-                retries=share.retries,
-                limit=share.limit,
-                lease_us=self.lease_us,
-                retries_first=share.probe or self._turn_of_retries,
-                early=share.probe,
-                group_interval_us=grouping.interval_us if grouping else 0,
-            )
-        finally:
-            self._vacate(share.limit, unused=share.limit - len(claims.claims))
-        return claims
+            self._move_up()
 
     def _take(self, claims: Sequence[Claim], *, probe: bool) -> None:
         for claim in claims:
@@ -321,7 +290,8 @@ class Lane:
             self._start(self, claim, None)
 
     async def _give_back(self, claims: Sequence[Claim]) -> None:
-        """Handed out, but too late. What cannot be given back is found at the next start."""
+        """Handed out, but too late. What cannot be given back is found when its lease has run out."""
         if claims:
             with suppress(StoreUnavailable):
                 await self._store.release(claims)
+            self.wake()

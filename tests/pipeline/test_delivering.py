@@ -252,7 +252,7 @@ async def test_a_result_is_written_once_the_store_is_there_again_and_nothing_is_
 async def test_a_store_out_of_reach_is_asked_again_a_second_later(world: World) -> None:
     faulty = FaultyStore()
     world.wrap = faulty.around
-    await world.start(a_route(concurrency=1))
+    await world.start(a_route(concurrency=1, retry=RetryPolicy((), 60.0)))
     faulty.fails = {"claim"}
     world.receiver.shut()
     alerts = [await world.alert() for _ in range(3)]
@@ -268,7 +268,7 @@ async def test_a_store_out_of_reach_is_asked_again_a_second_later(world: World) 
 async def test_a_fault_of_ours_while_claiming_is_told_and_does_not_silence_the_route(world: World) -> None:
     faulty = FaultyStore()
     world.wrap = faulty.around
-    await world.start(a_route(concurrency=1))
+    await world.start(a_route(concurrency=1, retry=RetryPolicy((), 60.0)))
     faulty.fails, faulty.error = {"claim"}, ZeroDivisionError()
     world.receiver.shut()
     alerts = [await world.alert() for _ in range(3)]
