@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from asyncpg import Connection
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_exponential
+from asyncpg import CannotConnectNowError, Connection
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from gateway.domain.delivery import Claims
 from gateway.domain.policy import Pace
@@ -15,8 +15,8 @@ from gateway.queue.book import Book
 from gateway.queue.database_clock import DatabaseClock
 from gateway.queue.failures import StoreBroken
 from gateway.queue.postgres_book import PostgresBook
-from gateway.queue.postgres_link import Failure, Link, Server, describe, failure_of
-from gateway.queue.postgres_reader import PostgresReader
+from gateway.queue.postgres_link import Link, Server, describe
+from gateway.queue.postgres_reader import PostgresReader, is_of_database
 from gateway.queue.postgres_schema import migrate
 from gateway.queue.postgres_sharing import Presence
 from gateway.queue.postgres_writer import PostgresWriter
@@ -24,7 +24,7 @@ from gateway.queue.store import TableStore
 
 _OLDEST = 14
 _PATIENT = AsyncRetrying(
-    retry=retry_if_exception(lambda error: isinstance(error, OSError)),
+    retry=retry_if_exception_type((OSError, CannotConnectNowError)),
     wait=wait_exponential(0.1, max=2),
     stop=stop_after_delay(30),
     reraise=True,
@@ -54,7 +54,7 @@ async def open_postgres(
         name = await connection.fetchval("SELECT value FROM meta WHERE name = 'store'")
         clock.learn(await connection.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"))
     except Exception as error:
-        if failure_of(error) is Failure.ITEM and not isinstance(error, StoreBroken):
+        if not isinstance(error, StoreBroken) and not is_of_database(error):
             raise
         reason = str(error) if isinstance(error, StoreBroken) else describe(error)
         raise StoreBroken(f"the database cannot be used ({reason})") from None
