@@ -130,8 +130,8 @@ class Claim(NamedTuple):
     `before`: the incident's state that this receiver was told last (of a route that is told everything: the state
     before this alert), encoded; b"" for the very state of this alert; None when there was none. `reference`: what the
     receiver gave us when it was told. `remembers`: what it is told is to be remembered. `members`: others of its group.
-    `asks`: it waited - for an hour, its group or another route - and was never tried, so it has to be asked once more
-    whether its route may send it now.
+    `beyond`: so many more of its group had no room and follow. `asks`: it waited - for an hour, its group or another
+    route - and was never tried, so it has to be asked once more whether its route may send it now.
     """
 
     row: int
@@ -154,6 +154,7 @@ class Claim(NamedTuple):
     reference: str = ""
     remembers: bool = False
     members: tuple[Member, ...] = ()
+    beyond: int = 0
     asks: bool = False
 
 

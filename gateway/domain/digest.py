@@ -40,8 +40,9 @@ class Member:
     change: str = ""
 
 
-def digest_of(members: Sequence[Member], grouping: Grouping, group: str) -> Alert:
+def digest_of(members: Sequence[Member], grouping: Grouping, group: str, *, beyond: int = 0) -> Alert:
     """One alert that stands for all of them. `members`: in the order they came, at least one. `group`: the `group_key`.
+    `beyond`: so many more of the group had no room, and follow in messages of their own.
 
     Of several states of one incident the last one counts, with the changes of all. When that leaves one alert, it is
     the answer, itself. Otherwise `alert_id` and `key` are the group's, the same with every digest of it; severity and
@@ -66,7 +67,7 @@ def digest_of(members: Sequence[Member], grouping: Grouping, group: str) -> Aler
         alert_type=_shared(alerts, "type"),
         provider=_shared(alerts, "provider"),
         rule=_shared(alerts, "rule"),
-        details=_details(alerts),
+        details=_details(alerts, beyond),
         last_seen=newest.last_seen,
         seen_at=newest.seen_at,
         policy_labels=tuple(dict.fromkeys(label for alert in alerts for label in alert.policy_labels))[:_MOST_LABELS],
@@ -161,7 +162,7 @@ def _tally(alerts: Sequence[Alert]) -> str:
     return ", ".join([*words, f"{closed} suppressed"] if closed else words)
 
 
-def _details(alerts: Sequence[Alert]) -> str:
+def _details(alerts: Sequence[Alert], beyond: int) -> str:
     """What the members differ in, most frequent first, and how many resources they have in all: a few short lines."""
     lines = []
     for name in ("rule", "environment", "type"):
@@ -170,7 +171,9 @@ def _details(alerts: Sequence[Alert]) -> str:
             listed = fit_list([f"{_named(value)} ({count})" for value, count in found.most_common()], _DETAIL)
             lines.append(f"{name.capitalize()}s: {listed}")
     opened, suppressed = sum(a.open_count for a in alerts), sum(a.suppressed_count for a in alerts)
-    return "\n".join([*lines, f"Resources in all: {opened} open, {suppressed} suppressed"])
+    lines.append(f"Resources in all: {opened} open, {suppressed} suppressed")
+    lines += [f"{beyond} more of this group had no room here and follow."] if beyond else []
+    return "\n".join(lines)
 
 
 def _resources(members: Sequence[Member]) -> tuple[Resource, ...]:

@@ -86,7 +86,7 @@ class Parcel:
             return parts[0][1:]
         members = [Member(part, name, own.news(part)) for name, part, own in parts]
         grouping = grouping or _ANY_GROUP  # the route may have lost its grouping since
-        return digest_of(members, grouping, group_key(grouping, alert)), context
+        return digest_of(members, grouping, group_key(grouping, alert), beyond=self.claim.beyond), context
 
     def told(self) -> tuple[bytes, bytes] | None:
         """The state that the receiver knows once this is delivered; None when nobody asks."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from gateway.domain.delivery import FINISHED, AttemptRecord, Claim, Claims, Recorded, Result, State
 from gateway.queue.attempts import write_attempts
 from gateway.queue.book import Book, Rows, Value, storable
-from gateway.queue.clusters import flush, members
+from gateway.queue.clusters import fitting, flush, follow, members
 from gateway.queue.handing_back import parts
 from gateway.queue.order import Incident, promote, rejoin
 from gateway.queue.schema import CODES
@@ -97,10 +97,11 @@ def _claim(book: Book, wish: Wish) -> Claims:
     now = book.now_us()
     rows, more = _choose(book, wish, now)
     book.db.executemany(TAKE, [(now, now + wish.lease_us, row) for row in rows])
+    claims = tuple(handed_out(book, rows, wish, now))
     next_due: int | None = book.db.execute(NEXT_RETRY, (wish.route,)).fetchone()[0]
     return Claims(
-        claims=tuple(handed_out(book, rows, wish, now)),
-        more=more,
+        claims=claims,
+        more=more or any(claim.beyond for claim in claims),
         next_us=None if next_due is None else max(0, next_due - now),
     )
 
@@ -142,13 +143,16 @@ def handed_out(book: Book, rows: Sequence[int], wish: Wish, now: int) -> Iterato
             yield claim
             continue
         others = flush(book, (wish.route, cluster), _since_us(claim), now, wish.group_interval_us)
-        book.db.executemany(TAKE, [(now, now + wish.lease_us, other) for other in others])
-        along = [other for other in rows if other != row and _goes_with(book, claim, cluster, other)]
-        gone.update(along)
+        along = [o for o in rows if o != row and o not in gone and _goes_with(book, claim, cluster, o)]
+        carried = fitting(book, row, sorted({*others, *along}))
+        gone.update(carried)
+        follow(book, [other for other in others if other not in carried], now)
+        book.db.executemany(TAKE, [(now, now + wish.lease_us, other) for other in others if other in carried])
         # The oldest leads, so that the message has the same id when it is sent again.
-        first, *rest = sorted({row, *others, *along})
+        first, *rest = sorted(carried)
         leader = claim if first == row else _taken(book, [first])[first][0]
-        yield leader._replace(members=members(book, rest))
+        beyond = len(others) + len(along) + 1 - len(carried)
+        yield leader._replace(members=members(book, rest), beyond=beyond)
 
 
 def _since_us(claim: Claim) -> int:

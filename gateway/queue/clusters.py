@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from gateway.domain.delivery import Member
 from gateway.domain.grouping import Grouping, flush_at_us
-from gateway.queue.book import Book
+from gateway.queue.book import Book, Rows
 
 WAITING = """
 SELECT count(*), min(created_us), (SELECT flushed_us FROM cluster WHERE route = ?1 AND name = ?2) FROM (
@@ -39,7 +39,13 @@ UPDATE delivery SET due_us = CASE WHEN due_us < ?3 THEN ?3 ELSE due_us END, fres
 WHERE route = ?1 AND cluster = ?2 AND state = 0 AND cluster <> '' AND head = 0 AND first_us = 0 AND hold = ''
 """
 FORGET = "DELETE FROM cluster WHERE flushed_us < ?"
+SIZES = Rows(
+    "SELECT d.id, a.body_size FROM delivery AS d JOIN alert AS a ON a.id = d.alert WHERE d.id IN ({marks})", "i"
+)
+_FOLLOW = "UPDATE delivery SET due_us = ? WHERE id = ? AND due_us > ?"
 MOST_MEMBERS = 500
+MOST_BYTES = 8 * 1024 * 1024
+"""Of bodies in one message: they are read, parsed and worded together."""
 
 
 class Groups:
@@ -75,6 +81,23 @@ def flush(book: Book, group: tuple[str, str], since_us: int, now_us: int, interv
     book.db.execute(_FLUSHED, (*group, now_us))
     book.db.execute(LATER, (*group, now_us + interval_us))
     return rows
+
+
+def fitting(book: Book, first: int, others: Sequence[int]) -> list[int]:
+    """The first row and of the others, oldest first, as many as one message may carry."""
+    sizes: dict[int, int] = dict(book.many(SIZES, [(row,) for row in (first, *others)]))
+    chosen, left_bytes = [first], MOST_BYTES - sizes[first]
+    for row in sorted(others):
+        left_bytes -= sizes[row]
+        if left_bytes < 0:
+            break
+        chosen.append(row)
+    return chosen
+
+
+def follow(book: Book, rows: Sequence[int], now_us: int) -> None:
+    """What had no room goes in the next message, at once."""
+    book.db.executemany(_FOLLOW, [(now_us, row, now_us) for row in rows])
 
 
 def members(book: Book, rows: Sequence[int]) -> tuple[Member, ...]:

@@ -44,9 +44,10 @@ def claim(book: Book, wishes: Sequence[Wish]) -> list[Claims]:
 def _claim(book: PostgresBook, wish: Wish) -> Claims:
     now = book.now_us()
     rows = _taken(book, wish, now)
+    claims = tuple(handed_out(book, rows, wish, now)) if rows else ()
     fresh, next_due = book.db.run(LEFT, [wish.route]).fetchone()
     return Claims(
-        claims=tuple(handed_out(book, rows, wish, now)) if rows else (),
+        claims=claims,
         more=fresh or (next_due is not None and next_due <= now),
         next_us=None if next_due is None else max(0, next_due - now),
     )

@@ -124,6 +124,13 @@ def test_a_member_says_its_environment_where_they_differ() -> None:
     ]
 
 
+def test_what_had_no_room_is_counted_in_the_details() -> None:
+    members = [Member(alert(number), f"d-{number}") for number in range(2)]
+    found = digest_of(members, BY_ENVIRONMENT, "g", beyond=57)
+    assert found.details.splitlines()[-1] == "57 more of this group had no room here and follow."
+    assert "had no room" not in digest_of(members, BY_ENVIRONMENT, "g").details
+
+
 def test_a_field_that_differs_is_left_out_and_told_in_the_details() -> None:
     made = digest(
         [alert(1), alert(2), alert(3, rule="AR-9", environment="prod", provider="GCP")], Grouping(("source",))

@@ -280,3 +280,12 @@ async def test_states_of_one_incident_are_told_one_by_one_where_all_are_wanted(w
         (330, ["b1", "b2"]),
         (630, ["b2"]),
     ]
+
+
+async def test_a_burst_that_is_too_large_for_one_message_goes_in_several_that_say_so(world: World) -> None:
+    await world.start(digesting("environment"))
+    for name in "abcdef":
+        await state(world, name, "bucket", padding="x" * 3 * 1024 * 1024, ruleNumber=f"AR-{name}")
+    await world.pass_time(30)
+    assert [message.at_s for message in messages(world.receiver)] == [30, 30, 30]
+    assert [len(message.lines) for message in messages(world.receiver)] == [2, 2, 2]

@@ -54,6 +54,7 @@ HOT: dict[str, str | Rows] = {
     "put: wider rules": inhibitions.RULES,
     "claim: others of the group": clusters.OTHERS,
     "claim: members": clusters.MEMBERS,
+    "claim: sizes": clusters.SIZES,
     "claim: later states": clusters.LATER,
     "record: stand-ins": stand_ins.STANDING_IN,
     "record: reserves": stand_ins.RESERVES,
