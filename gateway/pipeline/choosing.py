@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from gateway.domain.alert import Alert
 from gateway.domain.approval import APPROVAL_HOLD, waits_until
+from gateway.domain.cel_fields import ExpressionFailed, Facts
 from gateway.domain.chain import Chain, fallback_of, select
 from gateway.domain.condition import Reading
 from gateway.domain.delivery import NewDelivery, Primary
-from gateway.domain.expression import ExpressionFailed, Facts
 from gateway.domain.grouping import bypasses, group_key
 from gateway.domain.remediation import NOTHING_OPEN, passing
 from gateway.domain.route import RouteTable

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gateway.destinations import Destination, DestinationSettings
 from gateway.domain.approval import ApprovalRule
 from gateway.domain.chain import Chain
-from gateway.domain.expression import Expression
 from gateway.domain.filter import Filter
 from gateway.domain.policy import Policy
 from gateway.domain.remediation import Guard
 from gateway.domain.telling import Terms
 from gateway.domain.window import Schedule, WhenMuted
+
+if TYPE_CHECKING:
+    from gateway.domain.expression import Expression  # the language is loaded where a route has an expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.destinations import Destination, DestinationSettings
 from gateway.domain.chain import CHAIN_KEYS, Chain, mistakes_of
 from gateway.domain.change import Reason
-from gateway.domain.expression import Expression, ExpressionMistake, compile_expression
 from gateway.domain.flap import MOST_CHANGES, FlapRule
 from gateway.domain.grouping import GROUPING_KEYS, Grouping, parse_by, parse_bypass
 from gateway.domain.inhibit import Inhibitor
@@ -22,6 +21,9 @@ from gateway.domain.window_syntax import parse_windows
 from gateway.settings.keys import Keys
 from gateway.settings.sentences import ended
 from gateway.settings.units import choice, duration_between, flag, whole_number
+
+if TYPE_CHECKING:
+    from gateway.domain.expression import Expression  # most configurations have no WHEN
 
 _OWN_KEYS = ("WHEN", "NOTIFY", "REMIND_AFTER")
 _DAMPING_KEYS = ("FLAP_MAX", "FLAP_WINDOW", "INHIBIT")
@@ -172,6 +174,8 @@ def _route_name(text: str) -> str:
 
 
 def _when(text: str) -> Expression:
+    from gateway.domain.expression import ExpressionMistake, compile_expression  # noqa: PLC0415 - few routes have one
+
     try:
         expression = compile_expression(text)
     except ExpressionMistake as mistake:

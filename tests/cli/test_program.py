@@ -21,6 +21,7 @@ import gateway
 from gateway.cli.app import app
 from gateway.cli.output import nearest
 from tests.cli.cli_world import Receiver, basic_environment
+from tests.load.program import free_port
 
 PROGRAM = (sys.executable, "-m", "gateway")
 WITHIN_S = 30.0
@@ -69,6 +70,30 @@ def test_a_command_imports_only_what_it_needs(tmp_path: Path, arguments: list[st
         f"{names}\nfrom gateway.cli import main\ntry: main()\nexcept SystemExit as end: assert not end.code\n{ending}"
     )
     env = environ(basic_environment(tmp_path, Receiver(url="http://127.0.0.1:1/")))
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "imported: []"
+
+
+def test_serve_imports_only_what_its_routes_need(tmp_path: Path) -> None:
+    absent = {"rich", "jinja2", "aiosmtplib", "botocore", "asyncpg", "gateway.domain.cel_engine"}
+    port = free_port()
+    code = f"""
+import os, signal, sys, threading, urllib.request
+def end():
+    while True:
+        try: urllib.request.urlopen("http://127.0.0.1:{port}/readyz"); break
+        except OSError: pass
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=end, daemon=True).start()
+sys.argv = ["optix-gateway", "serve"]
+from gateway.cli import main
+try: main()
+except SystemExit as end: assert not end.code
+print("imported:", sorted({absent!r} & sys.modules.keys()))
+"""
+    env = environ(basic_environment(tmp_path, Receiver(url="http://127.0.0.1:1/")))
+    env |= {"GATEWAY_OPS_LISTEN": f"127.0.0.1:{port}", "GATEWAY_LISTEN": "127.0.0.1:0"}
+    env |= {"GATEWAY_DATABASE": f"sqlite:///{tmp_path / 'gateway.db'}"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "imported: []"
 
