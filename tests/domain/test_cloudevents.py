@@ -34,6 +34,14 @@ def test_the_time_is_when_it_was_seen_or_else_when_it_is_sent() -> None:
     assert attributes(alert(seen_at=seen), "id-1", NOW)["time"] == "2020-11-02T15:56:18Z"
 
 
+def test_attributes_stay_short_whatever_the_alert_calls_itself() -> None:
+    first, second = (attributes(alert("🪣" * 4000 + end, "🪣" * 4000), "id-1", NOW) for end in "ab")
+    assert sum(len(value.encode()) for value in first.values()) < 3000
+    assert first["source"] != second["source"]
+    assert attributes(alert("x" * 1024, "y" * 1024), "id-1", NOW)["source"] == f"/optix/optix/{'x' * 1024}"
+    assert attributes(alert("x" * 1024, "y" * 1024), "id-1", NOW)["subject"] == "y" * 1024
+
+
 def test_an_empty_subject_is_left_out() -> None:
     assert "subject" not in attributes(alert(alert_id=""), "id-1", NOW)
 
