@@ -6,24 +6,16 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ByteSize, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.destinations import Context, DestinationSettings
-from gateway.destinations._event import LEAST_BYTES, fitted_event
-from gateway.destinations._http import as_json
-from gateway.domain import cloudevents
+from gateway.destinations import Context
+from gateway.destinations._content import ContentSettings, content
 from gateway.domain.alert import Alert
-from gateway.domain.clip import Document
 from gateway.domain.message import Answer, Declined, Publication, Tls
 from gateway.domain.outcome import Outcome, OutcomeClass, judge
-
-JSON_TYPE = "application/json"
-LARGEST = 1024 * 1024
-"""NATS takes no more unless told to, and consumers of the others seldom expect more."""
 
 
 def broker_url(url: str, schemes: tuple[str, ...], path: str = "/?") -> str:
@@ -66,48 +58,15 @@ def placed(pattern: str, alert: Alert) -> str:
     return filled(pattern, {"source": alert.source, "severity": alert.severity.value})
 
 
-class BrokerSettings(DestinationSettings):
+class BrokerSettings(ContentSettings):
     username: str = Field("", description="name to log in with; none unless set")
     password: SecretStr = Field(SecretStr(""), description="password to log in with")
-    format: Literal["original", "alert", "cloudevents"] = Field(
-        "original", description="the bytes as received, the alert as JSON, or a CloudEvent"
-    )
-    max_bytes: Annotated[ByteSize, Field(ge=LEAST_BYTES)] = Field(
-        ByteSize(LARGEST), description="longest body of alert and cloudevents; default 1 MiB"
-    )
     ca_file: str = Field("", description="PEM file of the authorities to trust instead of the system's")
     tls_verify: bool = Field(True, description="false accepts any certificate")
-
-    def against_digests(self) -> str:
-        if self.format != "original":
-            return ""
-        return "FORMAT=original sends the bytes of one alert. Set FORMAT to alert or cloudevents."
 
     @property
     def tls(self) -> Tls:
         return Tls(self.ca_file, self.tls_verify)
-
-
-def content(alert: Alert, context: Context, settings: BrokerSettings) -> tuple[bytes, str]:
-    """The body and its type. The bytes as received cannot be made smaller."""
-    match settings.format:
-        case "original":
-            return context.body, JSON_TYPE
-        case "alert":
-            return as_json(fitted_event(alert, context, "alert", settings.max_bytes)), JSON_TYPE
-        case "cloudevents":
-            attributes = cloudevents.attributes(alert, context.delivery_id, context.sent_at)
-            cost = partial(_event_bytes, attributes)
-            data = fitted_event(alert, context, "alert", settings.max_bytes, cost)
-            return _as_event(attributes, data), cloudevents.CONTENT_TYPE
-
-
-def _as_event(attributes: Mapping[str, str], data: Document) -> bytes:
-    return as_json({**attributes, "data": data})
-
-
-def _event_bytes(attributes: Mapping[str, str], data: Document) -> int:
-    return len(_as_event(attributes, data))
 
 
 def publication(
