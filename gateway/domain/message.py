@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from gateway.domain.grant import Grant
+
 
 @dataclass(frozen=True, slots=True)
 class Tls:
@@ -54,6 +56,13 @@ class AwsRequest(HttpRequest):
 
     service: str = field(kw_only=True)
     access: AwsAccess = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedRequest(HttpRequest):
+    """One request that gets its Authorization header when it is sent: from whoever gives `grant`."""
+
+    grant: Grant = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,7 @@ class Line:
     data: bytes = field(repr=False)
 
 
-Message: TypeAlias = HttpRequest | AwsRequest | SyslogRecord | Mail | Publication | Line
+Message: TypeAlias = HttpRequest | AwsRequest | GrantedRequest | SyslogRecord | Mail | Publication | Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +192,15 @@ class NoAnswer:
     reason: str
 
 
-Answer: TypeAlias = HttpAnswer | Written | MailAnswer | Published | Declined | NoAnswer
+@dataclass(frozen=True, slots=True)
+class NotGranted:
+    """Whoever grants access said no, or could not be asked, so that the receiver got nothing. `reason` is safe to show.
+    `status` is what the sign-in answered, None without an answer; `retry_after` is its header of that name.
+    """
+
+    reason: str
+    status: int | None = None
+    retry_after: str | None = None
+
+
+Answer: TypeAlias = HttpAnswer | Written | MailAnswer | Published | Declined | NotGranted | NoAnswer

@@ -17,6 +17,7 @@ from gateway.domain.message import (
     HttpAnswer,
     MailAnswer,
     NoAnswer,
+    NotGranted,
     Published,
     Written,
 )
@@ -71,6 +72,10 @@ def judge(answer: Answer, now: datetime) -> Outcome:
             return Outcome(OutcomeClass.OK, "acknowledged by the broker", reference=reference)
         case Declined():
             return Outcome(OutcomeClass.RETRY, cut(one_line(f"{answer.code} {answer.text}".strip()), _LONGEST_REASON))
+        case NotGranted():
+            hint_s = retry_after_s(answer.retry_after, now)
+            reason = cut(one_line(answer.reason), _LONGEST_REASON)
+            return Outcome(_class_of_sign_in(answer.status), reason, hint_s=hint_s)
         case NoAnswer():
             refused = answer.reason == CONNECTION_REFUSED
             return Outcome(OutcomeClass.RETRY, answer.reason, nothing_listens=refused)
@@ -103,6 +108,14 @@ def class_of_status(status: int) -> OutcomeClass:
     if status in _SPECIAL:
         return _SPECIAL[status]
     return OutcomeClass.RETRY if status in _RETRIED_4XX or status >= 500 else OutcomeClass.REJECTED
+
+
+def _class_of_sign_in(status: int | None) -> OutcomeClass:
+    """A sign-in says nothing of the alert: it is refused, or passes later. No status at all is a lack of ours."""
+    if status is None:
+        return OutcomeClass.AUTH
+    kind = class_of_status(status)
+    return kind if kind in (OutcomeClass.RETRY, OutcomeClass.RATE_LIMITED) else OutcomeClass.AUTH
 
 
 @lru_cache(maxsize=1024)

@@ -50,8 +50,13 @@ def _meant(address: Address) -> Address:
 
 def guarded_socket(addr_info: AddrInfoType) -> socket.socket:
     """A socket for an address that is about to be connected to: the last moment to look, after name resolution."""
-    family, kind, protocol, _, sockaddr = addr_info
-    refuse(str(sockaddr[0]))
+    refuse(str(addr_info[4][0]))
+    return open_socket(addr_info)
+
+
+def open_socket(addr_info: AddrInfoType) -> socket.socket:
+    """A socket for any address: for questions to the machine's own cloud about who this machine is."""
+    family, kind, protocol, _, _ = addr_info
     return socket.socket(family, kind, protocol)
 
 

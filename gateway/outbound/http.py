@@ -26,7 +26,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from gateway.domain.message import HttpAnswer, HttpRequest, NoAnswer
-from gateway.outbound.address import guarded_socket, refuse
+from gateway.outbound.address import guarded_socket, open_socket, refuse
 from gateway.outbound.proxies import Proxies
 from gateway.outbound.reasons import CONNECT_S, not_connected, of_network, too_slow
 from gateway.outbound.tls import CaFileUnusable, TlsContexts
@@ -48,11 +48,20 @@ _NO_GUESS = ("Content-Type",)
 
 
 class HttpTransport:
-    """`resolver`: None for the system's."""
+    """`resolver`: None for the system's. `local`: may also reach what only this machine's own cloud should be asked,
+    and nothing that stands in an alert or a route decides on the address.
+    """
 
     def __init__(
-        self, user_agent: str, tls: TlsContexts, proxies: Proxies, resolver: AbstractResolver | None = None
+        self,
+        user_agent: str,
+        tls: TlsContexts,
+        proxies: Proxies,
+        resolver: AbstractResolver | None = None,
+        *,
+        local: bool = False,
     ) -> None:
+        self._make_socket = open_socket if local else guarded_socket
         self._user_agent = user_agent
         self._tls = tls
         self._proxies = proxies
@@ -96,7 +105,7 @@ class HttpTransport:
             keepalive_timeout=_IDLE_S,
             ttl_dns_cache=_NAMES_KEPT_S,
             resolver=self._resolver,
-            socket_factory=guarded_socket,
+            socket_factory=self._make_socket,
         )
         self._session = ClientSession(
             connector=connector,

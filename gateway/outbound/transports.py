@@ -2,12 +2,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from gateway.domain.message import Answer, AwsRequest, HttpRequest, Line, Mail, Message, Publication, SyslogRecord
+from gateway.domain.message import (
+    Answer,
+    AwsRequest,
+    GrantedRequest,
+    HttpRequest,
+    Line,
+    Mail,
+    Message,
+    Publication,
+    SyslogRecord,
+)
 from gateway.outbound.tls import TlsContexts
 
 if TYPE_CHECKING:
     from gateway.outbound.aws import AwsTransport
     from gateway.outbound.broker import Broker, Lines
+    from gateway.outbound.granting import GrantingTransport
     from gateway.outbound.http import HttpTransport
     from gateway.outbound.line import LineTransport
     from gateway.outbound.proxies import Proxies
@@ -28,6 +39,7 @@ class Transports:
         self._tls = TlsContexts()
         self._http: HttpTransport | None = None
         self._aws: AwsTransport | None = None
+        self._granting: GrantingTransport | None = None
         self._syslog: SyslogTransport | None = None
         self._smtp: SmtpTransport | None = None
         self._line: LineTransport | None = None
@@ -37,6 +49,8 @@ class Transports:
         match message:
             case AwsRequest():
                 return await (self._aws or self._make_aws()).send(message, timeout_s)
+            case GrantedRequest():
+                return await (self._granting or self._make_granting()).send(message, timeout_s)
             case HttpRequest():
                 return await (self._http or self._make_http()).send(message, timeout_s)
             case SyslogRecord():
@@ -52,7 +66,7 @@ class Transports:
 
     async def close(self) -> None:
         """Close what stands open. A later send opens anew."""
-        for transport in (self._aws, self._http, self._syslog, self._line, *self._brokers.values()):
+        for transport in (self._aws, self._granting, self._http, self._syslog, self._line, *self._brokers.values()):
             if transport is not None:
                 await transport.close()
 
@@ -68,6 +82,15 @@ class Transports:
 
         self._aws = AwsTransport(self._http or self._make_http())
         return self._aws
+
+    def _make_granting(self) -> GrantingTransport:
+        from gateway.outbound.granting import GrantingTransport  # noqa: PLC0415 - see the class
+        from gateway.outbound.http import HttpTransport  # noqa: PLC0415
+        from gateway.outbound.proxies import Proxies  # noqa: PLC0415
+
+        local = HttpTransport(self._user_agent, self._tls, Proxies({}), local=True)
+        self._granting = GrantingTransport(self._http or self._make_http(), local)
+        return self._granting
 
     def _make_syslog(self) -> SyslogTransport:
         from gateway.outbound.syslog import SyslogTransport  # noqa: PLC0415 - see the class
