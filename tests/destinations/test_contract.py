@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+from base64 import b64decode
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -125,11 +126,19 @@ def as_golden(value: object) -> object:
         made = {field.name: as_golden(getattr(value, field.name)) for field in fields(value)}
         return made | {"body": as_form(value)} if isinstance(value, HttpRequest) and as_form(value) else made
     if isinstance(value, bytes):
-        for read in (json.loads, json_lines):
+        for read in (messages_of, json.loads, json_lines):
             with suppress(ValueError):
                 return read(value)
         return value.decode("utf-8", "backslashreplace").splitlines()
     return list(value) if isinstance(value, tuple) else value
+
+
+def messages_of(body: bytes) -> object:
+    """Of Pub/Sub, where what is said is base64. ValueError for anything else."""
+    made = json.loads(body)
+    if not isinstance(made, dict) or set(made) != {"messages"}:
+        raise ValueError
+    return {"messages": [message | {"data": json.loads(b64decode(message["data"]))} for message in made["messages"]]}
 
 
 def json_lines(body: bytes) -> list[object]:
@@ -217,7 +226,7 @@ def readable(message: Message) -> str:
     """Everything in a message that a person or a program at the other end can see, as one text."""
     match message:
         case HttpRequest():
-            return f"{message.headers} {as_form(message) or message.body.decode('utf-8')}"
+            return f"{message.headers} {as_form(message) or opened(message.body)}"
         case SyslogRecord() | Line():
             return message.data.decode("utf-8")
         case Publication():
@@ -226,6 +235,12 @@ def readable(message: Message) -> str:
             mail = email.message_from_bytes(message.content, policy=email.policy.default)
             parts = [part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"]
             return f"{mail['subject']} {' '.join(parts)}"
+
+
+def opened(body: bytes) -> str:
+    with suppress(ValueError):
+        return json.dumps(messages_of(body), ensure_ascii=False)
+    return body.decode("utf-8")
 
 
 def check_marks(kind: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from base64 import b64encode, urlsafe_b64encode
@@ -136,10 +137,19 @@ def _candidates(value: str, where: str, planted: Planted) -> Iterator[str]:
     if _is_url(value):
         yield _url_with_secrets(value, where, planted)
         return
+    if value.startswith("{"):
+        yield _file_with_secrets(value, where, planted)
+        return
     secret = planted.special(where)
     before = re.sub(r"\S+$", "", value)
     for text in (secret, secret.encode("ascii", "ignore").decode(), planted.markers[where]):
         yield before + text
+
+
+def _file_with_secrets(text: str, where: str, planted: Planted) -> str:
+    """The JSON of a credentials file, with another key in it."""
+    begin, end = "-----BEGIN PRIVATE KEY-----\n", "\n-----END PRIVATE KEY-----\n"
+    return json.dumps(json.loads(text) | {"private_key": begin + planted.special(where) + end})
 
 
 def _url_with_secrets(url: str, where: str, planted: Planted) -> str:

@@ -136,13 +136,25 @@ def _beyond_the_examples(base: str, how: str, planted: Planted) -> dict[str, dic
 
 def _further_sign_ins(base: str, how: str, planted: Planted) -> dict[str, dict[str, str]]:
     """Of kinds that are signed in to by a token or by name, and whose example shows one way at most."""
-    routes: dict[str, dict[str, str]] = {}
+    routes = _by_entra(base, how, planted)
     for kind in ("elasticsearch", "loki", "gelf"):
         common = {"DESTINATION": kind, "URL": base}
         password = planted.special(f"password of {kind}, {how}")
         routes[f"{kind}_token_{how}"] = common | {"TOKEN": planted.word(f"token of {kind}, {how}")}
         routes[f"{kind}_name_{how}"] = common | {"USERNAME": "gateway", "PASSWORD": password}
     return routes
+
+
+def _by_entra(base: str, how: str, planted: Planted) -> dict[str, dict[str, str]]:
+    """Of kinds in Azure whose example shows a key. The login server is the receiver: it quotes what it gets."""
+    named = {"eventhubs": {"HUB": "h"}, "servicebus": {"QUEUE": "q"}, "eventgrid": {}}
+    app = {"AUTHORITY": base, "TENANT": "t", "CLIENT_ID": "c"}
+    return {
+        f"{kind}_entra_{how}": app
+        | keys
+        | {"DESTINATION": kind, "URL": base, "CLIENT_SECRET": planted.special(f"client secret of {kind}, {how}")}
+        for kind, keys in named.items()
+    }
 
 
 def status_of(path: str) -> int:
