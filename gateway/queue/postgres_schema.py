@@ -60,10 +60,11 @@ CREATE FUNCTION folded(what text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL S
 RETURN upper(what COLLATE {collation})
 """
 _FOLDING = """
-SELECT quote_ident(n.nspname) || '.' || quote_ident(c.collname) FROM pg_collation AS c
-JOIN pg_namespace AS n ON n.oid = c.collnamespace
-WHERE c.collname IN ('und-x-icu', 'pg_c_utf8', 'C.utf8', 'C.UTF-8', 'default')
-ORDER BY array_position(ARRAY['und-x-icu', 'pg_c_utf8', 'C.utf8', 'C.UTF-8', 'default']::name[], c.collname) LIMIT 1
+SELECT quote_ident(n.nspname) || '.' || quote_ident(c.collname)
+FROM unnest(ARRAY['und-x-icu', 'pg_unicode_fast', 'pg_c_utf8', 'C.utf8', 'C.UTF-8', 'default'])
+    WITH ORDINALITY AS wanted (name, place)
+JOIN pg_collation AS c ON c.collname = wanted.name JOIN pg_namespace AS n ON n.oid = c.collnamespace
+ORDER BY place LIMIT 1
 """
 
 

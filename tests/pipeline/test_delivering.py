@@ -328,6 +328,21 @@ async def test_a_lease_that_ran_out_is_taken_back_and_its_late_result_is_not_wri
     assert [attempt.detail["outcome"] for attempt in attempts] == ["interrupted", "ok"]
 
 
+async def test_a_lease_is_renewed_as_long_as_the_attempt_is_under_way(world: World) -> None:
+    await world.start(a_route(timeout_s=5.0))
+    world.receiver.shut()
+    await world.alert()
+    await world.settled()
+    for _ in range(4):
+        world.clock.move(34)
+        await world.dispatcher.renew()
+        await world.housekeeping.take_back()
+    assert world.journal.expired == []
+    world.receiver.open()
+    await world.settled()
+    assert len(world.receiver.sent) == 1
+
+
 async def test_a_lease_outlives_the_longest_attempt_by_far(world: World) -> None:
     await world.start(a_route(timeout_s=5.0))
     world.receiver.shut()
