@@ -56,8 +56,11 @@ def _started() -> str:
 
 def a_database() -> str:
     """The URL of one that is empty but for our tables; give it back with `put_back`."""
-    if _free:
-        return _free.pop()
+    return _free.pop() if _free else a_fresh_database()
+
+
+def a_fresh_database() -> str:
+    """The same, for one who changes its tables: `drop` it."""
     name = f"optix_gateway_test_{os.getpid()}_{next(_numbers)}"
     server_url()  # before what is to be done at the end, so that it ends after that
     if not _made:
@@ -73,6 +76,10 @@ def put_back(url: str) -> None:
     """Nobody uses it any more: the next test finds it empty."""
     _apart(_empty(url))
     _free.append(url)
+
+
+def drop(url: str) -> None:
+    _apart(_administer(f"DROP DATABASE {urlsplit(url).path[1:]} WITH (FORCE)"))
 
 
 def at_database(url: str, name: str) -> str:

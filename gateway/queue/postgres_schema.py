@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+
+from asyncpg import Connection, DeadlockDetectedError, LockNotAvailableError
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from gateway.queue import schema
 from gateway.queue.failures import StoreBroken
 from gateway.queue.schema import BASE32
-
-if TYPE_CHECKING:
-    from asyncpg import Connection
 
 MIGRATION_LOCK = 0x4F505847_00000000  # "OPXG"
 
@@ -52,8 +52,25 @@ def _translated(script: str) -> str:
 MIGRATIONS = tuple(_translated(script) + _OURS.get(at, "") for at, script in enumerate(schema.MIGRATIONS))
 """Script n brings a database from version n to n + 1: the same as in SQLite, in PostgreSQL's words, and what only this
 engine has. A published one is never edited, and what it does must leave the version before able to run on: replicas
-are replaced one by one.
+are replaced one by one. So it adds: columns have defaults, and what the version before needs stays. A later one takes
+away what nobody needs any more, and its version is named in CONTRACTIONS.
 """
+
+CONTRACTIONS = (3,)
+"""Versions of the database, ascending: a gateway that does not know the last of them cannot use it any more. The first
+is the first that there was.
+"""
+
+_UNTIL_THE_OTHER_IS_DONE = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
+_TABLES_AT_ONCE = "SET LOCAL lock_timeout = '5s'"
+"""Whoever wants a table that a migration waits for waits behind it: a dump under way must not stop every replica."""
+_AGAIN = AsyncRetrying(
+    retry=retry_if_exception_type((DeadlockDetectedError, LockNotAvailableError)),
+    wait=wait_random(0.05, 0.5),
+    stop=stop_after_attempt(5),
+    reraise=True,
+)
+_PUT = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 _FOLDED = """
 CREATE FUNCTION folded(what text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -76,26 +93,45 @@ async def version_of(db: Connection) -> int:
     return int(found or 0)
 
 
-async def migrate(db: Connection) -> None:
-    """Bring the database to the newest version, all of it or nothing, one process at a time. Raises StoreBroken."""
-    if await version_of(db) == len(MIGRATIONS):
-        return
+async def migrate(
+    db: Connection, scripts: Sequence[str] = MIGRATIONS, contractions: Sequence[int] = CONTRACTIONS
+) -> int:
+    """Bring the database to the newest version, all of it or nothing, one process at a time; the version it had. A
+    newer one is left as it is. Raises StoreBroken when this gateway cannot use it.
+    """
+    version = await version_of(db)
+    if version < len(scripts):
+        async for attempt in _AGAIN.copy():
+            with attempt:
+                version = await _migrate(db, scripts, contractions)
+    if version > len(scripts):
+        await _require_known(db, version, len(scripts))
+    return version
+
+
+async def _migrate(db: Connection, scripts: Sequence[str], contractions: Sequence[int]) -> int:
     async with db.transaction():
+        await db.execute(_UNTIL_THE_OTHER_IS_DONE)
         await db.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+        await db.execute(_TABLES_AT_ONCE)
         version = await version_of(db)
-        if version > len(MIGRATIONS):
-            raise StoreBroken(
-                f"the database was written by a newer gateway (format {version}, this one knows {len(MIGRATIONS)}); "
-                "run that version, or restore a copy made before the upgrade"
-            )
-        for script in MIGRATIONS[version:]:
+        if version >= len(scripts):
+            return version
+        for script in scripts[version:]:
             await db.execute(script)
         if not version:
             await _christen(db)
-        await db.execute(
-            "INSERT INTO meta (name, value) VALUES ('version', $1)"
-            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            str(len(MIGRATIONS)),
+        await db.execute(_PUT, "version", str(len(scripts)))
+        await db.execute(_PUT, "needs", str(max(at for at in contractions if at <= len(scripts))))
+    return version
+
+
+async def _require_known(db: Connection, version: int, known: int) -> None:
+    needed = int(await db.fetchval("SELECT value FROM meta WHERE name = 'needs'") or version)
+    if needed > known:
+        raise StoreBroken(
+            f"the database was written by a newer gateway (format {version}, for gateways that know {needed}; this one"
+            f" knows {known}); run that version, or restore a copy made before the upgrade"
         )
 
 

@@ -17,9 +17,10 @@ class TestClock(DatabaseClock):
 
 
 class PostgresEngine:
-    def __init__(self, _folder: object = None) -> None:
+    def __init__(self, _folder: object = None, *, url: str = "") -> None:
+        """`url`: of a database that is not the tests' own to give back."""
         self.clock = FakeClock()
-        self.url = a_database()
+        self.url = url or a_database()
         self.commits: list[int] = []
         self.store: PostgresStore | None = None
 
@@ -37,16 +38,16 @@ class PostgresEngine:
 
     async def crash(self) -> PostgresStore:
         """Its connections end as those of a killed process do; what was under way is undone."""
-        await self._leave()
+        await self.leave()
         return await self.open()
 
     async def close(self) -> None:
         if self.url:
-            await self._leave()
+            await self.leave()
             put_back(self.url)
             self.url = ""
 
-    async def _leave(self) -> None:
+    async def leave(self) -> None:
         store, self.store = self.store, None
         if store is not None:
             await store.close()

@@ -46,12 +46,13 @@ async def test_replicas_that_start_at_once_make_the_tables_once(engine: Postgres
 
 async def test_a_database_of_a_newer_gateway_is_left_alone(engine: PostgresEngine) -> None:
     connection = await asyncpg.connect(engine.url)
-    await connection.execute("UPDATE meta SET value = '99' WHERE name = 'version'")
+    await connection.execute("UPDATE meta SET value = '99' WHERE name IN ('version', 'needs')")
     try:
         with pytest.raises(StoreBroken, match="written by a newer gateway"):
             await _open(engine.url)
     finally:
-        await connection.execute("UPDATE meta SET value = $1 WHERE name = 'version'", str(len(MIGRATIONS)))
+        of_now = str(len(MIGRATIONS))
+        await connection.execute("UPDATE meta SET value = $1 WHERE name IN ('version', 'needs')", of_now)
         await connection.close()
 
 
