@@ -9,6 +9,7 @@ from gateway.cli import (
     approvals,
     backtest,
     check,
+    database,
     deliveries,
     demo,
     destinations,
@@ -67,4 +68,5 @@ app.add_typer(routes.app, name="routes", help="See which routes run and what wai
 app.add_typer(approvals.app, name="approvals", help="See what waits for somebody's approval; approve or reject it.")
 app.add_typer(remediation.app, name="remediation", help="See what was changed out there, and put it back.")
 app.add_typer(silences.app, name="silences", help="Tell nothing of what fits, for a while; end that early.")
+app.add_typer(database.app, name="database", help="See what is stored; upgrade, copy, move it.")
 app.command()(health.health)

@@ -101,7 +101,7 @@ def connect(database: Path) -> sqlite3.Connection:
         _prepare(db, database)
     except sqlite3.Error as error:
         db.close()
-        raise StoreBroken(_what_to_do(database, error)) from None
+        raise StoreBroken(what_to_do(database, error)) from None
     except StoreBroken:
         db.close()
         raise
@@ -109,7 +109,8 @@ def connect(database: Path) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection, database: Path) -> None:
-    _refuse_strangers(db, database)
+    require_ours(db, database)
+    _require_known(db, database)
     _check(db, database)
     for name, value, expected in _SETTINGS:
         db.execute(f"PRAGMA {name} = {value}").fetchall()
@@ -126,11 +127,15 @@ def _require_sqlite() -> None:
         raise StoreBroken(f"SQLite {sqlite3.sqlite_version} is too old; {needed} or newer is needed")
 
 
-def _refuse_strangers(db: sqlite3.Connection, database: Path) -> None:
+def require_ours(db: sqlite3.Connection, database: Path) -> None:
+    """Or an empty file."""
     (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     (application,) = db.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION_ID and (tables or application):
         raise StoreBroken(f"{database} is the database of another program; name a file of our own")
+
+
+def _require_known(db: sqlite3.Connection, database: Path) -> None:
     version = version_of(db)
     if version > len(MIGRATIONS):
         raise StoreBroken(
@@ -151,7 +156,7 @@ def _check(db: sqlite3.Connection, database: Path) -> None:
 _RESTORE = "it was left as it is: restore a copy, or move it away to begin with an empty one"
 
 
-def _what_to_do(database: Path, error: sqlite3.Error) -> str:
+def what_to_do(database: Path, error: sqlite3.Error) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return f"{database} is damaged ({describe(error)}); {_RESTORE}"

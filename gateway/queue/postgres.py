@@ -50,7 +50,7 @@ async def open_postgres(
     link = Link(direct or server)
     try:
         connection: Connection = await _PATIENT(link.ready)
-        await _prepare(connection)
+        await prepare(connection)
         name = await connection.fetchval("SELECT value FROM meta WHERE name = 'store'")
         clock.learn(await connection.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"))
     except Exception as error:
@@ -69,11 +69,12 @@ async def open_postgres(
     return store
 
 
-async def _prepare(connection: Connection) -> None:
+async def prepare(connection: Connection) -> int:
+    """Tables of the newest version; the version they had. Raises StoreBroken."""
     found = connection.get_server_version()
     if found.major < _OLDEST:
         raise StoreBroken(f"PostgreSQL {found.major} is too old; {_OLDEST} or newer is needed")
-    await migrate(connection)
+    return await migrate(connection)
 
 
 class PostgresStore(TableStore):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from types import MappingProxyType
 
 from gateway.domain.delivery import State
@@ -229,6 +231,9 @@ CREATE INDEX resource_lock_until ON resource_lock (until_us);
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Script n brings a file from version n to n + 1. A published one is never edited: a change is a further script."""
 
+TABLES = tuple(re.findall(r"^CREATE TABLE (\w+)", "".join(MIGRATIONS), re.MULTILINE))
+"""Those of both engines, each after those that it refers to."""
+
 BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -237,17 +242,17 @@ def version_of(db: sqlite3.Connection) -> int:
     return row[0]
 
 
-def migrate(db: sqlite3.Connection) -> None:
+def migrate(db: sqlite3.Connection, scripts: Sequence[str] = MIGRATIONS) -> None:
     """Bring the file to the newest version, all of it or nothing."""
     version = version_of(db)
-    if version == len(MIGRATIONS):
+    if version == len(scripts):
         return
     db.execute("BEGIN IMMEDIATE")
-    for script in MIGRATIONS[version:]:
+    for script in scripts[version:]:
         _run_script(db, script)
     if not version:
         _christen(db)
-    db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    db.execute(f"PRAGMA user_version = {len(scripts)}")
     db.execute("COMMIT")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
@@ -34,6 +34,13 @@ class PostgresUrl:
         passwords = {login.partition(":")[2]} if at else set()
         passwords |= {value for name, value in parse_qsl(urlsplit(whole).query) if name == "password"}
         return {whole} | (passwords - {""})
+
+    def without_password(self) -> str:
+        """For other programs, which ask for it or find it where they look for it."""
+        parts = urlsplit(self.url.get_secret_value())
+        login, at, host = parts.netloc.rpartition("@")
+        kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "password"]
+        return urlunsplit(parts._replace(netloc=login.partition(":")[0] + at + host, query=urlencode(kept)))
 
 
 def database_at(text: str) -> Path | PostgresUrl:
