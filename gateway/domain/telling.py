@@ -103,12 +103,14 @@ class Told(NamedTuple):
 
 class Circumstances(NamedTuple):
     """Of one alert's arrival. `moved`: its state is another than that of the alert before. `inhibited`: why another
-    finding mutes this one, "" when none does; asked only where a message would be made, because it costs.
+    finding mutes this one, "" when none does; asked only where a message would be made, because it costs. `replaces`:
+    a message was to be made before, was not, and gives way to this one.
     """
 
     now_us: int
     moved: bool = True
     inhibited: Callable[[], str] = str
+    replaces: bool = False
 
 
 def decide(
@@ -130,13 +132,13 @@ def decide(
     flaps = told.flaps if told else ()
     if verdict.worth and not now.snapshot.is_closed and (inhibited := when.inhibited()):
         return Decision(route, Word.INHIBITED, inhibited), told
-    if verdict.worth and flap and terms.flap and not flap.told and not now.snapshot.is_closed:
+    damped = bool(flap and not flap.told and not when.replaces)
+    if verdict.worth and damped and terms.flap and not now.snapshot.is_closed:
         return Decision(route, Word.FLAPPING, f"more than {terms.flap.most} changes in a short time"), told
     if verdict.worth:
-        damped = flap_words(flap, terms.flap) if flap and terms.flap else ""
-        return Decision(route, Word.TOLD, "; ".join(filter(None, (words(verdict.because), damped)))), Told(
-            now, now_us, flaps
-        )
+        flapping = flap_words(flap, terms.flap) if flap and terms.flap else ""
+        said = "; ".join(filter(None, (words(verdict.because), flapping)))
+        return Decision(route, Word.TOLD, said), Told(now, now_us, flaps)
     reason = f"{words(verdict.because)}; NOTIFY is {written(terms.notify)}"
     return Decision(route, Word.UNWANTED, reason), told or Told(now, None)
 

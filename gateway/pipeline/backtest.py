@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gateway.domain.alert import Alert, Resource
+from gateway.domain.delivery import NewDelivery
 from gateway.domain.optix import Unreadable, parse
 from gateway.domain.recording import Recording
 from gateway.domain.route import RouteTable
@@ -61,19 +62,33 @@ class Backtest:
         if recording.stood and not self._ledger.knows(alert.key):
             self._assume(recording, alert, state, choice)
         moved = self._ledger.meet(alert, state)
-        if alert.is_closed:
-            self._outbox.end_held(alert.key)
+        if moved:
+            self._outbox.end_held(alert.key, {made.route for made in choice.deliveries if not made.parked})
         said = {decision.route: decision for decision in choice.decisions}
         due_us: dict[str, int] = {}
         for delivery in choice.deliveries:
             if delivery.stands_in_for:
                 continue  # every receiver takes what it is sent, so nobody has to stand in
-            decision = self._ledger.decide(alert, delivery, state, at_us, moved=moved)
+            replaces = self._gives_way(delivery, alert.key, state)
+            decision = self._ledger.decide(alert, delivery, state, at_us, moved=moved, replaces=replaces)
             if decision and not (decision.makes_delivery and delivery.route in said):
                 said[delivery.route] = decision
-            if decision is None or decision.makes_delivery:
+            if decision and not decision.makes_delivery:
+                self._outbox.leave_room(delivery.route, alert.key)
+            else:
                 due_us[delivery.route] = self._outbox.put(delivery, alert.key, at_us, closes=alert.is_closed)
         return Outcome(alert, frozenset(due_us), said)
+
+    def _gives_way(self, delivery: NewDelivery, key: str, state: State) -> bool:
+        """Whether another state waited, is not true any more and went: the receiver knows what it was told."""
+        incident = (delivery.route, key)
+        expected = self._ledger.expected(incident)
+        if not delivery.is_decided or (expected and expected.state.digest == state.digest):
+            return False
+        gone = self._outbox.give_way(delivery, key)
+        if gone:
+            self._ledger.take_back(incident)
+        return gone
 
     def _assume(self, recording: Recording, alert: Alert, state: State, choice: Choice) -> None:
         """The incident stood before the first recording: whoever would have been told of that, was."""

@@ -45,13 +45,24 @@ class Ledger:
         self._findings.enter(alert, state)
         return True
 
-    def decide(self, alert: Alert, delivery: NewDelivery, state: State, at_us: int, *, moved: bool) -> Decision | None:
-        """Whether the receiver is told, and remember that; None for one that is told everything."""
+    def decide(
+        self,
+        alert: Alert,
+        delivery: NewDelivery,
+        state: State,
+        at_us: int,
+        *,
+        moved: bool,
+        replaces: bool = False,
+    ) -> Decision | None:
+        """Whether the receiver is told, and remember that; None for one that is told everything. `replaces` as in
+        `Circumstances`.
+        """
         terms = delivery.terms
         if terms is None or not delivery.is_decided:
             return None
         incident = (delivery.route, alert.key)
-        circumstances = Circumstances(at_us, moved, partial(self._inhibited, alert, delivery))
+        circumstances = Circumstances(at_us, moved, partial(self._inhibited, alert, delivery), replaces)
         decision, after = decide(delivery.route, terms, self._told.get(incident), state, circumstances)
         if after is not None:
             if incident not in self._told and after.asked_us is None:
@@ -88,10 +99,11 @@ class Ledger:
         """What this receiver was to be told told it nothing. What comes next is measured from what it heard; where it
         never heard of the incident, from what was first passed over, or it is new.
         """
-        if incident in self._heard:
-            self._told[incident] = self._heard[incident]
-            return
         told, passed = self._told.pop(incident, None), self._passed.get(incident)
+        if incident in self._heard:
+            heard = self._heard[incident]
+            self._told[incident] = heard._replace(flaps=told.flaps) if told else heard
+            return
         if told and passed:
             self._told[incident] = told._replace(state=passed, asked_us=None)
 

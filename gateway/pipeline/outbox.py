@@ -6,6 +6,7 @@ The store does the same with rows; here nothing leaves, and only counts stay.
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -71,6 +72,7 @@ class Outbox:
         self._agenda: list[tuple[int, int, _Waiting]] = []
         self._numbers = count()
         self._heard: set[Incident] = set()
+        self._gave_way_us: dict[Incident, int | None] = {}  # when what just gave way would have gone with its group
 
     def assume(self, incident: Incident) -> None:
         """The receiver heard of it before anything was entered."""
@@ -82,7 +84,8 @@ class Outbox:
         if delivery.parked:
             self.posts[delivery.route].parked += 1
             return _LATEST_US
-        with_group_us, due_us = self._make_room(incident, delivery), delivery.due_us
+        gave_way_us = self._gave_way_us.pop(incident, None)
+        with_group_us, due_us = self._make_room(incident, delivery) or gave_way_us, delivery.due_us
         remembers, held = delivery.terms is not None, bool(delivery.hold)
         told = self._ledger.expected(incident)
         waiting = _Waiting(incident, delivery.group, now_us, due_us, closes, remembers, held, told)
@@ -105,11 +108,23 @@ class Outbox:
         """Whatever still waits goes out."""
         self.until(_LATEST_US)
 
-    def end_held(self, key: str) -> None:
-        """The incident is closed: what waits for an hour is over, whoever takes the closing."""
-        for incident in [found for found in self._queues if found[1] == key]:
+    def give_way(self, delivery: NewDelivery, key: str) -> bool:
+        """Whether all that waited gave way to a newer state; nothing does when something would stay."""
+        queue = self._queues.get((delivery.route, key), ())
+        if not queue or not all(delivery.supersede or waiting.held for waiting in queue):
+            return False
+        self._gave_way_us[delivery.route, key] = self._make_room((delivery.route, key), delivery)
+        return True
+
+    def leave_room(self, route: str, key: str) -> None:
+        """Nothing takes the place of what gave way."""
+        self._gave_way_us.pop((route, key), None)
+
+    def end_held(self, key: str, taking: Collection[str]) -> None:
+        """What waits for a time or a group is over on routes that are not `taking` the newer state."""
+        for incident in [found for found in self._queues if found[1] == key and found[0] not in taking]:
             queue = self._queues[incident]
-            held = [waiting for waiting in queue if waiting.held]
+            held = [waiting for waiting in queue if waiting.held or waiting.group]
             for waiting in held:
                 waiting.gone = True
                 queue.remove(waiting)

@@ -6,18 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.domain.change import Reason
 from gateway.domain.delivery import Claim, NewAlert, NewDelivery, State, Stored
-from gateway.domain.snapshot import encode
-from gateway.domain.telling import Decision, Word
+from gateway.domain.telling import Decision
 from gateway.queue.approvals import ASK
 from gateway.queue.book import Book, Rows, Value, storable
 from gateway.queue.clusters import Groups
 from gateway.queue.holds import end_held
 from gateway.queue.incidents import SAME
-from gateway.queue.order import end_parked, occupied, relieve, supersede, was_tried
+from gateway.queue.order import NEWER_STATE, GaveWay, end_parked, end_stand_ins, give_way, occupied, relieve, supersede
 from gateway.queue.primaries import waits_for, written
 from gateway.queue.schema import CODES
+from gateway.queue.stand_ins import settle
 from gateway.queue.told import Log, undelivered
 
 _INSERT = Rows(
@@ -28,7 +27,6 @@ INSERT INTO delivery (id, alert, route, key, state, head, fresh, supersede, due_
 """,
     "iittiiiiiiiiiiiitttt",
 )
-_UNDONE = "back to what this receiver was told, before it heard of the change"
 
 
 class Entry(NamedTuple):
@@ -55,14 +53,12 @@ class _Entered:
 
 
 class _Place(NamedTuple):
-    """`head`: it is the first of its incident. `took_over`: because what waited before gave way to it, of which nothing
-    was ever tried: an attempt may have reached its receiver, whatever is known of it. `with_group_us`: when what gave
-    way would have gone with its group, None when it waited for none.
+    """`head`: it is the first of its incident. `with_group_us`: when what gave way would have gone with its group, None
+    when it waited for none.
     """
 
     head: bool
     due_us: int
-    took_over: bool = False
     with_group_us: int | None = None
 
 
@@ -71,12 +67,13 @@ class Entering:
     round needs no answer row by row; `write` puts all on paper at the end.
     """
 
-    def __init__(self, book: Book, alerts: Sequence[NewAlert]) -> None:
+    def __init__(self, book: Book, entries: Sequence[Entry]) -> None:
+        alerts = [entry.alert for entry in entries]
         incidents = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries]
         remembered = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries if d.is_decided]
         self._book, self._now_us = book, book.now_us()
-        for alert in alerts:
-            _end_held(book, alert)
+        for entry in entries:
+            _end_held(book, entry)
         numbers = iter(book.numbers("delivery", sum(len(alert.deliveries) for alert in alerts)))
         self._numbers, self._next_row = numbers, next(numbers, 0)
         self._taken = occupied(book, incidents)
@@ -86,23 +83,17 @@ class Entering:
 
     def enter(self, entry: Entry) -> Stored:
         entered = _Entered()
-        undone: set[str] = set()
         for given in entry.alert.deliveries:
             delivery = _for_those_told(given, entered.due_us)
             if delivery is None:
-                self._end_stand_in(entry.alert, given, undone)
                 continue
             delivery = _late(delivery, entered.due_us)
-            decision = self._log.decide(entry.alert, delivery, self._now_us, moved=entry.before != SAME)
-            place = None
-            if decision is None or decision.makes_delivery:
-                place = self._place(entry.alert, delivery)
-            if decision and place and self._is_undone(entry.alert, delivery, decision, place):
-                decision, place = Decision(delivery.route, Word.UNCHANGED, _UNDONE), None
-                undone.add(delivery.route)
+            decision, gave_way = self._decide(entry, delivery)
             entered.decided += [decision] if decision else []
-            if place:
-                self._enter(entry, delivery, place, entered)
+            if decision is None or decision.makes_delivery:
+                self._enter(entry, delivery, self._place(entry.alert, delivery, gave_way), entered)
+            elif gave_way:
+                settle(self._book, gave_way.deliveries, NEWER_STATE)
         return Stored(
             self._book.alert_name(entry.row),
             held=entry.alert.held is not None,
@@ -139,36 +130,42 @@ class Entering:
             self._requests.append((self._next_row, alert.key, now_us, delivery.approve_by_us))
         self._next_row = next(self._numbers, 0)
 
-    def _end_stand_in(self, alert: NewAlert, delivery: NewDelivery, undone: set[str]) -> None:
-        """The change that it was to tell in another's stead is undone."""
-        if any(route in undone for route, _ in delivery.stands_in_for):
-            undone.add(delivery.route)
-            relieve(self._book, (delivery.route, alert.key), delivery.stands_in_for)
+    def _decide(self, entry: Entry, delivery: NewDelivery) -> tuple[Decision | None, GaveWay | None]:
+        """Whether the receiver is told, None for one that is told everything; and what gave way to that. What waits
+        does, because it is not true any more: the decision is made from what the receiver truly knows.
+        """
+        incident, moved = (delivery.route, entry.alert.key), entry.before != SAME
+        decision = self._log.decide(entry.alert, delivery, self._now_us, moved=moved)
+        if decision is None or entry.alert.state is None or incident not in self._taken:
+            return decision, None
+        if self._log.awaits(incident, entry.alert.state):
+            end_stand_ins(self._book, incident)
+            return decision, None
+        tells = decision.makes_delivery
+        gave_way = give_way(self._book, incident, latest=delivery.supersede, tried=not tells)
+        if gave_way is None:
+            return decision, None
+        self._taken.discard(incident)
+        self._log.take_back(incident)
+        return self._log.decide(entry.alert, delivery, self._now_us, moved=moved, replaces=True), gave_way
 
-    def _place(self, alert: NewAlert, delivery: NewDelivery) -> _Place:
+    def _place(self, alert: NewAlert, delivery: NewDelivery, gave_way: GaveWay | None) -> _Place:
         """Where it stands among those of its incident, once all that give way to it have."""
         incident = (delivery.route, alert.key)
         if delivery.parked:
             end_parked(self._book, incident)
             return _Place(head=False, due_us=delivery.due_us)
         if incident not in self._taken:
-            return _Place(head=True, due_us=delivery.due_us)
+            with_group_us = gave_way.with_group_us if gave_way else None
+            return _Place(head=True, due_us=delivery.due_us, with_group_us=with_group_us)
         due_us, with_group_us = delivery.due_us, None
-        tried = was_tried(self._book, incident)
         if delivery.supersede:
             with_group_us = supersede(self._book, incident)
         else:
             earlier_us = relieve(self._book, incident, delivery.stands_in_for)
             due_us = due_us if earlier_us is None else min(due_us, earlier_us)
         head = not occupied(self._book, [incident])
-        return _Place(head, due_us, took_over=head and not tried, with_group_us=with_group_us)
-
-    def _is_undone(self, alert: NewAlert, delivery: NewDelivery, decision: Decision, place: _Place) -> bool:
-        """What gave way was never told, and without it the receiver knows all already."""
-        if not place.took_over or decision.word is not Word.TOLD or not delivery.terms or alert.state is None:
-            return False
-        known = self._log.entry((delivery.route, alert.key)).known
-        return Reason.UNCHANGED not in delivery.terms.notify and known == encode(alert.state.snapshot)
+        return _Place(head, due_us, with_group_us)
 
     def _join(self, delivery: NewDelivery, place: _Place) -> int:
         """When its group is due; 0 when it waits for none."""
@@ -236,10 +233,15 @@ def _late(delivery: NewDelivery, due_us: Mapping[str, int]) -> NewDelivery:
     return delivery._replace(due_us=min(due_us[route] + late_us for route, late_us in delivery.stands_in_for))
 
 
-def _end_held(book: Book, alert: NewAlert) -> None:
-    """What waits for an hour is over on every route, also on those that do not take this state any more."""
-    if alert.key and alert.state and alert.state.snapshot.is_closed:
-        undelivered(book, [(route, alert.key) for route in end_held(book, alert.key)])
+def _end_held(book: Book, entry: Entry) -> None:
+    """What waits for a time is over where a newer state goes nowhere: on routes that do not take that. Of what takes it
+    each decides.
+    """
+    alert = entry.alert
+    if alert.key and entry.before and alert.state:
+        taking = {d.route for d in alert.deliveries if not d.stands_in_for and (d.approve_by_us or not d.parked)}
+        ended = end_held(book, alert.key, taking, over=alert.state.snapshot.is_closed)
+        undelivered(book, [(route, alert.key) for route in ended])
 
 
 def _for_those_told(delivery: NewDelivery, routes: Collection[str]) -> NewDelivery | None:

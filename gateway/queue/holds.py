@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gateway.domain.delivery import WINDOW_HOLD
 from gateway.queue.approvals import OF_INCIDENT
@@ -17,8 +17,12 @@ HELD_BY_WINDOW = "SELECT 1 FROM delivery WHERE hold = ? AND state = 0 AND hold <
 END_WINDOW = """
 UPDATE delivery SET due_us = ?1 WHERE hold = ?2 AND state = 0 AND hold <> '' AND route = ?3 AND due_us > ?1
 """
-HELD = "SELECT id, head, alert, route FROM delivery WHERE key = ? AND state = 0 AND hold <> '' AND first_us = 0"
+HELD = """
+SELECT id, head, alert, route FROM delivery
+WHERE key = ? AND state = 0 AND (hold <> '' OR cluster <> '') AND first_us = 0
+"""
 OVER = "it was closed before its time came"
+OUTDATED = "the alert became another before its time came"
 
 
 def release(book: Book, hold: str) -> tuple[str, ...]:
@@ -41,10 +45,14 @@ def end_windows(book: Book, asked: Sequence[Sequence[str]]) -> list[None]:
     return [None] * len(asked)
 
 
-def end_held(book: Book, key: str) -> list[str]:
-    """Whatever of an incident is held gives way; the routes."""
-    found = book.db.execute(HELD + book.for_update, (key,)).fetchall()
-    found += book.db.execute(OF_INCIDENT + book.for_update, (key,)).fetchall()
-    give_up(book, [(row, head) for row, head, *_ in found], OVER)
-    settle(book, [(alert, route) for *_, alert, route in found], OVER)
+def end_held(book: Book, key: str, taking: Collection[str], *, over: bool) -> list[str]:
+    """What of an incident waits for a time, a group or an approval gives way, but for that of the routes that are
+    `taking` its newer state; of these, when it is `over`, only what needs approval. The routes.
+    """
+    reason = OVER if over else OUTDATED
+    found = [row for row in book.db.execute(HELD + book.for_update, (key,)).fetchall() if row[3] not in taking]
+    asked = book.db.execute(OF_INCIDENT + book.for_update, (key,)).fetchall()
+    found += [row for row in asked if over or row[3] not in taking]
+    give_up(book, [(row, head) for row, head, *_ in found], reason)
+    settle(book, [(alert, route) for *_, alert, route in found], reason)
     return [route for *_, route in found]

@@ -62,7 +62,7 @@ def _apart(arrivals: Sequence[Arrival]) -> Iterator[Sequence[Arrival]]:
 def _put_round(book: Book, arrivals: Sequence[Arrival]) -> list[Stored]:
     known = _known(book, [arrival.alert.digest for arrival in arrivals])
     entries = _remembered(book, [arrival for arrival in arrivals if arrival.alert.digest not in known])
-    deliveries = Entering(book, [entry.alert for entry in entries])
+    deliveries = Entering(book, entries)
     stored = {entry.alert.digest: deliveries.enter(entry) for entry in entries}
     book.many(_INSERT_ALERTS, [_row(entry, stored[entry.alert.digest]) for entry in entries])
     book.many(_INSERT_BODIES, [(entry.row, entry.alert.body) for entry in entries])
@@ -142,8 +142,9 @@ def _readmit(book: Book, rereading: Rereading) -> Stored | None:
     alert, memory = rereading.alert, Memory(book, [rereading.alert.key])
     before = memory.enter(alert, row, book.now_us())
     memory.write()
-    deliveries = Entering(book, [alert])
-    stored = deliveries.enter(Entry(alert, {}, row, before))
+    entry = Entry(alert, {}, row, before)
+    deliveries = Entering(book, [entry])
+    stored = deliveries.enter(entry)
     book.db.execute(_REREAD, (*_reading(alert, before, stored), row))
     deliveries.write()
     return stored

@@ -8,6 +8,7 @@ An empty key is no incident: such a delivery is always its own head.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from gateway.domain.delivery import Primary
 from gateway.queue.book import Book, Rows
@@ -48,7 +49,11 @@ SELECT id, head, stands_in_for, due_us FROM delivery
 WHERE route = ? AND key = ? AND state < 2 AND state = 0 AND first_us = 0 AND (hold <> '' OR stands_in_for <> '')
 """
 PARKED = "SELECT id, head FROM delivery WHERE route = ? AND key = ? AND state = 2 AND first_us = 0"
-TRIED = "SELECT 1 FROM delivery WHERE route = ? AND key = ? AND state < 2 AND first_us > 0 LIMIT 1"
+LIVE = """
+SELECT id, alert, state, first_us, hold <> '' OR stands_in_for <> '',
+       CASE WHEN cluster <> '' AND hold = '' AND first_us = 0 THEN due_us END
+FROM delivery WHERE route = ? AND key = ? AND state < 2
+"""
 _GIVE_UP = "UPDATE delivery SET state = 5, head = 0, finished_us = ?, reason = ? WHERE id = ?"
 _SET_HEAD = "UPDATE delivery SET head = ? WHERE id = ?"
 _NO_ROW = 2**63 - 1
@@ -83,9 +88,33 @@ def relieve(book: Book, incident: Incident, stands_in_for: Sequence[Primary]) ->
     return min((due_us for *_, due_us in gone), default=None)
 
 
-def was_tried(book: Book, incident: Incident) -> bool:
-    """Whether something that waits or is under way was ever handed out."""
-    return book.db.execute(TRIED, incident).fetchone() is not None
+class GaveWay(NamedTuple):
+    """`deliveries`: as (alert row, route). `with_group_us`: when the first of them would have gone with its group, None
+    when none would.
+    """
+
+    deliveries: tuple[tuple[int, str], ...]
+    with_group_us: int | None
+
+
+def give_way(book: Book, incident: Incident, *, latest: bool, tried: bool) -> GaveWay | None:
+    """All that waits gives way to a newer state: on a route that wants the `latest` only whatever it is, else what only
+    waits for a time. None, and nothing gives way, when something would stay; with `tried` False also when something was
+    tried: an attempt may have reached its receiver.
+    """
+    found = book.db.execute(LIVE + book.for_update, incident).fetchall()
+    for _, _, state, first_us, waits_for_a_time, _ in found:
+        if state or (first_us and not (tried and latest)) or not (latest or waits_for_a_time):
+            return None
+    book.db.executemany(_GIVE_UP, [(book.now_us(), NEWER_STATE, row) for row, *_ in found])
+    with_group_us = min((due_us for *_, due_us in found if due_us is not None), default=None)
+    return GaveWay(tuple((alert, incident[0]) for _, alert, *_ in found), with_group_us)
+
+
+def end_stand_ins(book: Book, incident: Incident) -> None:
+    """The route took a newer state by itself: it tells nothing older in another's stead."""
+    found = book.db.execute(UNTRIED + book.for_update, incident).fetchall()
+    give_up(book, [(row, head) for row, head, stands_in_for, _ in found if stands_in_for], NEWER_STATE)
 
 
 def end_parked(book: Book, incident: Incident) -> None:

@@ -126,7 +126,7 @@ ALTER TABLE delivery ADD COLUMN hold TEXT NOT NULL DEFAULT '';
 ALTER TABLE delivery ADD COLUMN stands_in_for TEXT NOT NULL DEFAULT '';
 CREATE INDEX delivery_cluster ON delivery (route, cluster, id) WHERE state = 0 AND cluster <> '';
 CREATE INDEX delivery_hold ON delivery (hold) WHERE state = 0 AND hold <> '';
-CREATE INDEX delivery_held ON delivery (key) WHERE state = 0 AND hold <> '';
+CREATE INDEX delivery_held ON delivery (key) WHERE state = 0 AND (hold <> '' OR cluster <> '');
 CREATE INDEX delivery_parked ON delivery (route, key) WHERE state = 2;
 CREATE INDEX delivery_stand_in ON delivery (alert) WHERE state = 0 AND stands_in_for <> '';
 CREATE TABLE incident (

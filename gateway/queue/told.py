@@ -88,33 +88,51 @@ class Log:
     def __init__(self, book: Book, incidents: Sequence[Incident]) -> None:
         self._book = book
         self._entries: dict[Incident, Entry] = {}
-        for route, key, *entry in book.many(RECALL, incidents):
-            self._entries[route, key] = Entry(*entry)
-        self._expected: list[tuple[Value, ...]] = []
+        self._expected: dict[Incident, tuple[Value, ...]] = {}
         self._now: dict[Incident, Told] = {}
+        self._recall(incidents)
 
     def entry(self, incident: Incident) -> Entry:
         return self._entries.get(incident, NOBODY)
 
-    def decide(self, alert: NewAlert, delivery: NewDelivery, now_us: int, *, moved: bool) -> Decision | None:
+    def awaits(self, incident: Incident, state: State) -> bool:
+        """Whether the receiver will know this very state."""
+        return self.entry(incident).digest == state.digest
+
+    def take_back(self, incident: Incident) -> None:
+        """What waited gave way: the receiver knows what it was told."""
+        undelivered(self._book, [incident])
+        self._expected.pop(incident, None)
+        self._now.pop(incident, None)
+        self._entries.pop(incident, None)
+        self._recall([incident])
+
+    def decide(
+        self, alert: NewAlert, delivery: NewDelivery, now_us: int, *, moved: bool, replaces: bool = False
+    ) -> Decision | None:
         """Whether this receiver is told, None for one that is told everything. `moved`: the incident is in another
-        state than before.
+        state than before. `replaces` as in `Circumstances`.
         """
         terms, now = delivery.terms, alert.state
         if terms is None or now is None or not alert.key or not delivery.is_decided:
             return None
         incident = (delivery.route, alert.key)
         before = self._told(incident, now)
-        when = Circumstances(now_us, moved, partial(inhibited, self._book, alert, delivery, self._now))
+        muted = partial(inhibited, self._book, alert, delivery, self._now)
+        when = Circumstances(now_us, moved, muted, replaces)
         decision, after = decide(delivery.route, terms, before, now, when)
         if after is not None and after != before:
             self._now[incident] = after
             state, flaps = encode(after.state.snapshot), ",".join(map(str, after.flaps))
-            self._expected.append((*incident, after.state.digest, state, after.asked_us, flaps))
+            self._expected[incident] = (after.state.digest, state, after.asked_us, flaps)
         return decision
 
     def write(self) -> None:
-        self._book.many(_EXPECT, self._expected)
+        self._book.many(_EXPECT, [(*incident, *row) for incident, row in self._expected.items()])
+
+    def _recall(self, incidents: Sequence[Incident]) -> None:
+        for route, key, *entry in self._book.many(RECALL, incidents):
+            self._entries[route, key] = Entry(*entry)
 
     def _told(self, incident: Incident, now: State) -> Told | None:
         """The state itself is read only where it is another one."""

@@ -135,11 +135,10 @@ async def test_a_member_that_is_over_before_the_message_goes_is_left_out(world: 
     await world.start(digesting())
     for name in ("a", "b", "c"):
         await state(world, name, "bucket")
-    over = await state(world, "a", "-bucket")
+    await state(world, "a", "-bucket")
     await world.pass_time(30)
     (message,) = messages(world.receiver)
     assert message.summary.endswith("2 high")
-    assert await world.state(over) is State.SUPERSEDED
     await world.pass_time(300)
     await state(world, "a", "bucket")
     await world.pass_time(30)
@@ -172,13 +171,12 @@ async def test_a_member_that_is_over_is_listed_as_it_stands_where_it_was_told(wo
 
 async def test_a_group_of_which_all_is_over_before_it_goes_is_not_sent(world: World) -> None:
     await world.start(digesting())
-    over = []
+    opened = [await state(world, name, "bucket") for name in ("a", "b")]
     for name in ("a", "b"):
-        await state(world, name, "bucket")
-        over.append(await state(world, name, "-bucket"))
+        await state(world, name, "-bucket")
     await world.pass_time(600)
     assert world.receiver.sent == []
-    assert {await world.state(each) for each in over} == {State.SUPERSEDED}
+    assert {await world.state(each) for each in opened} == {State.SUPERSEDED}
 
 
 async def test_of_a_group_that_may_have_been_told_the_closing_is_not_sent_when_nobody_heard(world: World) -> None:

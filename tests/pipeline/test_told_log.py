@@ -46,3 +46,13 @@ async def test_what_an_operator_had_sent_although_when_had_no_answer_counts(worl
     await world.settled()
     await state(world, "a", "b1", score=83)
     assert [message.lines for message in messages(world.receiver)] == [["b1"], ["b2"], ["b1"]]
+
+
+async def test_what_a_route_would_tell_in_anothers_stead_gives_way_when_it_knows_the_newer_state(world: World) -> None:
+    await world.start(*first_and_second())
+    only_first_is_down(world)
+    await state(world, "a", "b1", score=83)
+    await state(world, "a", "b2", score=50)
+    await state(world, "a", "b1", score=83)
+    await world.pass_time(AFTER_S)
+    assert [message.lines for message in messages(world.receiver, "second")] == [["b1"]]

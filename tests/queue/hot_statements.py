@@ -47,7 +47,7 @@ HOT: dict[str, str | Rows] = {
     "put: the state told": told.STATE,
     "put: group": clusters.WAITING,
     "put: untried": order.UNTRIED,
-    "put: tried": order.TRIED,
+    "put: live": order.LIVE,
     "put: parked": order.PARKED,
     "put: held": holds.HELD,
     "put: wider findings": inhibitions.FINDINGS,

@@ -18,8 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.domain.change import apply, compare
 from gateway.domain.delivery import Claim, MemberResult, NewDelivery, State
+from gateway.domain.notify import is_worth, parse_notify
 from gateway.domain.query import Selection
 from gateway.domain.snapshot import Snapshot, decode, digest_of, encode
+from gateway.domain.telling import Terms
 from tests.queue.incident_world import GROUPED, a_state, snapshot, told
 from tests.queue.postgres_world import PostgresEngine
 from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, Engine, SqliteEngine, a_result
@@ -27,13 +29,21 @@ from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, Engine, SqliteE
 T = TypeVar("T")
 Incident: TypeAlias = tuple[str, str]
 
+WANTED = parse_notify("new,grew")
 ROUTES = {
     "a": told("a")[0],
     "b": told("b", supersede=False)[0],
     "g": told("g", GROUPED, group="all")[0],
     "h": told("h", hold="window")[0],
+    "n": told("n", Terms(notify=WANTED), hold="window")[0],
+    "m": told("m", Terms(notify=WANTED))[0],
 }
-"""One that wants the newest state, one that wants all, one in groups, and one that is silent now."""
+"""One that wants the newest state, one that wants all, one in groups, and one that is silent now; one of these and one
+of the first kind that want to hear of few changes.
+"""
+
+LATEST = {name for name, delivery in ROUTES.items() if delivery.supersede}
+WAITING = {name for name, delivery in ROUTES.items() if delivery.hold or delivery.group}
 
 NIGHT_S = 200
 KEYS = st.sampled_from(["k", "k", "k", "l"])
@@ -69,7 +79,9 @@ class TellingMachine(RuleBasedStateMachine):
         self.claims: list[Claim] = []
         self.known: dict[Incident, tuple[int, Snapshot]] = {}  # what the receiver was told: by which alert, what
         self.awaited: dict[Incident, Snapshot] = {}  # what it will know when all that waits is delivered
+        self.stand: dict[str, Snapshot] = {}
         self.tried: set[str] = set()
+        self.again: set[str] = set()
         self.failed = False
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -92,7 +104,8 @@ class TellingMachine(RuleBasedStateMachine):
     @rule(key=KEYS, listed=STATES, routes=st.sets(st.sampled_from(sorted(ROUTES)), min_size=1))
     def send(self, key: str, listed: tuple[str, ...], routes: set[str]) -> None:
         names, now = sorted(routes), snapshot(*listed)
-        over = self._over(("h", key)) if now.is_closed else set()
+        moved, self.stand[key] = self.stand.get(key, now) != now, now
+        over = self._over(key, WAITING - routes) if moved else set()
         busy = self._busy(over)
         to = tuple(self._delivery(name, now) for name in names)
         stored = self.run(self.store.put(a_state(key, *listed, to=to), LEASES))
@@ -114,13 +127,17 @@ class TellingMachine(RuleBasedStateMachine):
             return delivery._replace(hold="", supersede=False)
         return delivery._replace(due_us=self.clock.us + NIGHT_S * SECOND_US)
 
-    def _over(self, incident: Incident) -> set[str]:
-        """What is held of an incident that closes, and was never tried."""
+    def _over(self, key: str, routes: set[str]) -> set[str]:
+        """What waits for a time and was never tried, on routes that do not take the new state."""
         found = self.states()
         return {
             row.id
             for row in self.rows.values()
-            if row.incident == incident and row.held and row.id not in self.tried and found[row.id] is State.PENDING
+            if row.incident[1] == key
+            and row.incident[0] in routes
+            and (row.held or row.incident[0] == "g")
+            and row.id not in self.tried
+            and found[row.id] is State.PENDING
         }
 
     def _busy(self, over: set[str]) -> dict[Incident, bool]:
@@ -136,12 +153,22 @@ class TellingMachine(RuleBasedStateMachine):
         return busy
 
     def _is_news(self, incident: Incident, now: Snapshot, busy: dict[Incident, bool]) -> bool:
-        awaited = self.awaited.get(incident)
-        if awaited == now or (awaited is None and now.is_closed):
+        if self.awaited.get(incident) == now:
             return False
-        self.awaited[incident] = now
-        took_over = busy.get(incident) is False and not self._waits(incident)
-        return not (took_over and self.view(incident) == now)
+        told = self._is_worth(incident, now)
+        if incident in busy and not self._waits(incident) and (not told or not busy[incident]):
+            self._look(incident)
+            told = self.awaited.get(incident) != now and self._is_worth(incident, now)
+        if told:
+            self.awaited[incident] = now
+        return told
+
+    def _is_worth(self, incident: Incident, now: Snapshot) -> bool:
+        awaited, terms = self.awaited.get(incident), ROUTES[incident[0]].terms
+        assert terms is not None
+        if awaited is None and now.is_closed:
+            return False
+        return is_worth(terms.notify, compare(awaited, now))
 
     def _waits(self, incident: Incident) -> bool:
         found = self.states()
@@ -154,6 +181,8 @@ class TellingMachine(RuleBasedStateMachine):
             assert len({self.rows[name].incident for name, _ in parts}) == len(parts), "one state of each incident"
             for name, before in parts:
                 row = self.rows[name]
+                if row.incident[0] in WAITING and name not in self.tried | self.again:
+                    assert row.says == self.stand[row.incident[1]], "what waited is true when it is told"
                 self.tried.add(name)
                 was = decode(before) if before else None
                 assert was == self.view(row.incident), "news are since what was truly told"
@@ -221,6 +250,7 @@ class TellingMachine(RuleBasedStateMachine):
         again = self.run(self.store.replay(self._picked(picks)))
         self.failed |= bool(again)
         self.tried.difference_update(again)
+        self.again.update(again)
 
     def _picked(self, picks: list[int]) -> list[str]:
         names = list(self.rows)
@@ -230,8 +260,10 @@ class TellingMachine(RuleBasedStateMachine):
     @rule(pick=PICKS)
     def release(self, pick: int) -> None:
         claim = self.claims.pop(pick % len(self.claims))
+        sending = self.states()[claim.delivery_id] is State.SENDING
         self.run(self.store.release([claim]))
-        if claim.first_us == claim.claimed_us:
+        applied = sending and self.states()[claim.delivery_id] is State.PENDING
+        if applied and claim.first_us == claim.claimed_us:
             self.tried.difference_update([claim.delivery_id, *(member.delivery_id for member in claim.members)])
 
     @rule()

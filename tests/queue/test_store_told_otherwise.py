@@ -61,10 +61,15 @@ async def test_what_was_parked_on_purpose_is_remembered_when_it_is_sent(store: S
 async def test_of_a_message_for_several_one_that_nobody_was_told_of_is_as_new_as_before(
     store: Store, clock: FakeClock
 ) -> None:
-    for key, listed in (("k", "b1"), ("l", "-b1")):
+    for key in ("k", "l"):
         await store.put(a_state(key, "b1", to=grouped()), LEASES)
-        await store.put(a_state(key, listed, score=90, to=grouped()), LEASES)
     clock.advance(30)
+    (tried,) = await claim_all(store)
+    members = tuple(MemberResult(member.row, member.token) for member in tried.members)
+    await store.record(a_result(tried, State.PENDING, remembers=True, members=members))
+    for key, listed in (("k", "b1"), ("l", "-b1")):
+        await store.put(a_state(key, listed, score=90, to=grouped()), LEASES)
+    clock.advance(300)
     (claim,) = await claim_all(store)
     (member,) = claim.members
     over = MemberResult(member.row, member.token, state=State.SUPERSEDED)
