@@ -8,29 +8,22 @@ https://cloud.google.com/run/docs/troubleshooting (401, 403, 404, 429 and 503 fr
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from gateway.destinations import Context, Destination
 from gateway.destinations._content import content
-from gateway.destinations._function import MARKS, marks
+from gateway.destinations._function import MARKS, FunctionUrl, marks
 from gateway.destinations._google import GoogleSettings, verify
 from gateway.domain.alert import Alert
 from gateway.domain.grant import GoogleGrant
 from gateway.domain.message import GrantedRequest
-from gateway.domain.url import is_http
-
-
-def _checked(url: str) -> str:
-    if not is_http(url) or "@" in url or "#" in url:
-        raise ValueError("must be a whole URL, as in https://service-123.europe-west1.run.app/path")
-    return url
 
 
 class CloudRunSettings(GoogleSettings):
-    url: Annotated[str, AfterValidator(_checked)] = Field(description="the service, with its path; kept byte for byte")
+    url: FunctionUrl = Field(description="the service, with its path; kept byte for byte")
     audience: str = Field(
         "",
         pattern=r"^\S*$",

@@ -147,7 +147,12 @@ def _further_sign_ins(base: str, how: str, planted: Planted) -> dict[str, dict[s
 
 def _by_entra(base: str, how: str, planted: Planted) -> dict[str, dict[str, str]]:
     """Of kinds in Azure whose example shows a key. The login server is the receiver: it quotes what it gets."""
-    named = {"eventhubs": {"HUB": "h"}, "servicebus": {"QUEUE": "q"}, "eventgrid": {}}
+    named = {
+        "eventhubs": {"HUB": "h"},
+        "servicebus": {"QUEUE": "q"},
+        "eventgrid": {},
+        "azure-function": {"SCOPE": "api://a/.default"},
+    }
     app = {"AUTHORITY": base, "TENANT": "t", "CLIENT_ID": "c"}
     return {
         f"{kind}_entra_{how}": app
