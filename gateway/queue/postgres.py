@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, w
 
 from gateway.domain.delivery import Claims
 from gateway.domain.policy import Pace
-from gateway.queue import claims, postgres_claims, postgres_sharing
+from gateway.queue import claims, leases, postgres_claims, postgres_sharing
 from gateway.queue.book import Book
 from gateway.queue.database_clock import DatabaseClock
 from gateway.queue.failures import StoreBroken
@@ -100,7 +100,7 @@ class PostgresStore(TableStore):
         await self._presence.begin(self._recover)
 
     async def _recover(self) -> None:
-        await self._writer.write(claims.interrupt, await self._lookups.read(claims.recover))
+        await self._writer.write(leases.interrupt, await self._lookups.read(leases.recover))
 
     @property
     def shared(self) -> bool:

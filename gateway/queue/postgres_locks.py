@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.domain.delivery import Claim, NewAlert, Result
-from gateway.queue import approvals, changes, claims, handing_back, ingest, jobs, remediations, retention
+from gateway.queue import approvals, changes, handing_back, ingest, jobs, leases, remediations, results, retention
 from gateway.queue.book import Book
 from gateway.queue.transaction import Call
 
@@ -90,7 +90,7 @@ def _resources(found: Wanted, _: Book, __: object) -> None:
     found.names.add("resources")
 
 
-def _lost(found: Wanted, _: Book, lost: claims.Lost) -> None:
+def _lost(found: Wanted, _: Book, lost: leases.Lost) -> None:
     found.rows.update(lost.rows)
 
 
@@ -114,10 +114,10 @@ _ADD: MappingProxyType[Callable[..., Any], Callable[[Wanted, Book, Any], None]] 
     {
         ingest.put: _arrival,
         ingest.readmit: _rereading,
-        claims.record: _result,
+        results.record: _result,
         handing_back.release: _claims,
         handing_back.put_off: _put_off,
-        claims.interrupt: _lost,
+        leases.interrupt: _lost,
         changes.replay: _names,
         changes.cancel: _names,
         jobs.carry_out: _slice,

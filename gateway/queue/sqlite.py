@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway.ports import Clock
 from gateway.queue import (
-    claims,
+    leases,
     opening,
     retention,
 )
@@ -64,7 +64,7 @@ def _open_book(path: Path, clock: Clock) -> SqliteBook:
         (store,) = db.execute("SELECT value FROM meta WHERE name = 'store'").fetchone()
         book = SqliteBook(db, clock, store)
         db.execute("BEGIN IMMEDIATE")
-        claims.interrupt(book, [claims.recover(book)])
+        leases.interrupt(book, [leases.recover(book)])
         db.execute("COMMIT")
     except BaseException:
         db.close()

@@ -32,9 +32,11 @@ from gateway.queue import (
     holds,
     ingest,
     jobs,
+    leases,
     listing,
     recordings,
     remembered,
+    results,
     retention,
     routes,
     silences,
@@ -97,7 +99,7 @@ class TableStore(TableGuards):
         return hastened
 
     async def record(self, result: Result) -> Recorded:
-        return await self._writer.write(claims.record, result)
+        return await self._writer.write(results.record, result)
 
     async def release(self, claims_: Sequence[Claim]) -> None:
         await self._writer.write(handing_back.release, claims_)
@@ -107,12 +109,12 @@ class TableStore(TableGuards):
 
     async def expire_leases(self) -> tuple[str, ...]:
         routes_: set[str] = set()
-        while (lost := await self._lookups.read(partial(claims.out_of_time, limit=_LOST_AT_ONCE))).rows:
-            routes_.update(await self._writer.write(claims.interrupt, lost))
+        while (lost := await self._lookups.read(partial(leases.out_of_time, limit=_LOST_AT_ONCE))).rows:
+            routes_.update(await self._writer.write(leases.interrupt, lost))
         return tuple(sorted(routes_))
 
     async def renew(self, claims_: Sequence[Claim], lease_us: int) -> None:
-        await self._writer.write(claims.renew, (claims_, lease_us))
+        await self._writer.write(leases.renew, (claims_, lease_us))
 
     async def route_states(self) -> Mapping[str, RouteState]:
         return await self._lookups.read(routes.route_states)
