@@ -15,7 +15,7 @@ ifneq ($(wildcard $(PY) $(VENV)/.run $(VENV)/.dev),)
 STALE := $(shell $(PY) -c 0 2>/dev/null || rm -rf $(VENV))
 endif
 
-.PHONY: help run test unit lint format docs bench soak month lock image clean
+.PHONY: help run test unit lint format docs bench soak month lock receivers image clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -58,13 +58,25 @@ COMPILE = CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/pip-compile --quiet $(L
 lock: $(VENV)/.dev ## pin every dependency with its hashes (make lock LOCK=--upgrade for newer ones)
 	@$(COMPILE) --extra=aws --extra=expressions --extra=postgres --output-file=requirements.lock pyproject.toml
 	@$(COMPILE) --extra=dev --constraint=requirements.lock --output-file=requirements-dev.lock pyproject.toml
+	@for lock in $(RECEIVERS); do \
+		$(COMPILE) --output-file=tests/receivers/requirements-$$lock.lock tests/receivers/$$lock.in || exit; \
+	done
+
+# Servers with needs of their own, each apart from us and from the others. The tests look for them here.
+TEST_RECEIVERS ?= .venv-receivers
+RECEIVERS := synapse alerta
+receivers: $(RECEIVERS:%=$(TEST_RECEIVERS)/%/.made) ## install the servers that some tests start: Synapse and Alerta
+$(TEST_RECEIVERS)/%/.made: tests/receivers/requirements-%.lock | $(VENV)/.dev
+	@$(PY) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement $<
+	@touch $@
 
 image: ## build the container image with docker, podman or buildah
 	@if [ -z "$(ENGINE)" ]; then echo "This needs docker, podman or buildah." >&2; exit 1; fi
 	@$(ENGINE) build $(if $(filter docker,$(notdir $(ENGINE))),,--format=docker) --tag $(IMAGE) $(BUILD) .
 
 clean: ## remove whatever these commands made
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@rm -rf $(VENV) .venv-receivers .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps: an environment is touched only when what it is made from has changed.

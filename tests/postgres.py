@@ -61,15 +61,20 @@ def a_database() -> str:
 
 def a_fresh_database() -> str:
     """The same, for one who changes its tables: `drop` it."""
+    url = a_bare_database()
+    _apart(_furnish(url))
+    return url
+
+
+def a_bare_database() -> str:
+    """The URL of one without our tables, for a program that makes its own. It goes when the tests end."""
     name = f"optix_gateway_test_{os.getpid()}_{next(_numbers)}"
     server_url()  # before what is to be done at the end, so that it ends after that
     if not _made:
         atexit.register(_drop_all)
     _apart(_administer(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0"))
     _made.append(name)
-    url = at_database(server_url(), name)
-    _apart(_furnish(url))
-    return url
+    return at_database(server_url(), name)
 
 
 def put_back(url: str) -> None:

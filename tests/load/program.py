@@ -57,12 +57,13 @@ def rss_mib(pid: int) -> float:
 
 @dataclass(slots=True)
 class Process:
-    """A started program. `core`: the only one it may use; None for all."""
+    """A started program, by default Python. `core`: the only one it may use; None for all."""
 
     arguments: list[str]
     environ: dict[str, str]
     log: Path
     core: int | None = None
+    program: str = sys.executable
     _popen: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -79,7 +80,7 @@ class Process:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")}
         with self.log.open("ab") as log:
             self._popen = subprocess.Popen(
-                [sys.executable, *self.arguments],
+                [self.program, *self.arguments],
                 env=kept | self.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -106,7 +107,7 @@ class Process:
         while await status_of(port, path) != 200:
             if self.ended is not None or time.monotonic() > by:
                 state = "is not ready" if self.ended is None else f"ended with {self.ended}"
-                raise RuntimeError(f"{' '.join(self.arguments)} {state}:\n{self.tail()}")
+                raise RuntimeError(f"{' '.join([self.program, *self.arguments])} {state}:\n{self.tail()}")
             await asyncio.sleep(_POLL_S)
 
     def tail(self, lines: int = 30) -> str:

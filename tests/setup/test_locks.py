@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+RECEIVERS = ("tests/receivers/requirements-synapse.lock", "tests/receivers/requirements-alerta.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", *RECEIVERS)
 _PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(.*)$", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -30,6 +31,12 @@ def test_every_dependency_is_pinned() -> None:
 
 def test_what_runs_is_what_was_tested() -> None:
     assert _pins("requirements.lock").items() <= _pins("requirements-dev.lock").items()
+
+
+@pytest.mark.parametrize("lock", RECEIVERS)
+def test_a_receiver_that_tests_install_is_pinned_too(lock: str) -> None:
+    asked = (PROJECT / lock.replace("requirements-", "")).with_suffix(".in").read_text().split()
+    assert set(asked) <= _pins(lock).keys()
 
 
 @pytest.mark.parametrize("lock", LOCKS)
