@@ -123,6 +123,18 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class Notification:
+    """One notification for a service that a library knows by its URL. `bodies`: the same in plain text, from long to
+    short; the first that the service takes is sent. `notify_type`: info, success, warning or failure.
+    """
+
+    url: str = field(repr=False)
+    title: str
+    bodies: tuple[str, ...] = field(repr=False)
+    notify_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line for the end of a file on this machine, without its line end. `path` "" is standard output."""
 
@@ -130,7 +142,7 @@ class Line:
     data: bytes = field(repr=False)
 
 
-Message: TypeAlias = HttpRequest | AwsRequest | GrantedRequest | SyslogRecord | Mail | Publication | Line
+Message: TypeAlias = HttpRequest | AwsRequest | GrantedRequest | SyslogRecord | Mail | Publication | Notification | Line
 
 
 @dataclass(frozen=True, slots=True)

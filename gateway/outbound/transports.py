@@ -10,12 +10,14 @@ from gateway.domain.message import (
     Line,
     Mail,
     Message,
+    Notification,
     Publication,
     SyslogRecord,
 )
 from gateway.outbound.tls import TlsContexts
 
 if TYPE_CHECKING:
+    from gateway.outbound.apprise import AppriseTransport
     from gateway.outbound.aws import AwsTransport
     from gateway.outbound.broker import Broker, Lines
     from gateway.outbound.granting import GrantingTransport
@@ -43,30 +45,39 @@ class Transports:
         self._syslog: SyslogTransport | None = None
         self._smtp: SmtpTransport | None = None
         self._line: LineTransport | None = None
+        self._apprise: AppriseTransport | None = None
         self._brokers: dict[str, Lines[Any]] = {}
 
     async def send(self, message: Message, timeout_s: float) -> Answer:
         match message:
-            case AwsRequest():
-                return await (self._aws or self._make_aws()).send(message, timeout_s)
-            case GrantedRequest():
-                return await (self._granting or self._make_granting()).send(message, timeout_s)
             case HttpRequest():
-                return await (self._http or self._make_http()).send(message, timeout_s)
+                return await self._send_request(message, timeout_s)
             case SyslogRecord():
                 return await (self._syslog or self._make_syslog()).send(message, timeout_s)
             case Mail():
                 return await (self._smtp or self._make_smtp()).send(message, timeout_s)
             case Publication():
                 return await (self._brokers.get(message.broker) or self._make_broker(message)).send(message, timeout_s)
+            case Notification():
+                return await (self._apprise or self._make_apprise()).send(message, timeout_s)
             case Line():
                 return await (self._line or self._make_line()).send(message, timeout_s)
             case _:
                 assert_never(message)
 
+    async def _send_request(self, request: HttpRequest | AwsRequest | GrantedRequest, timeout_s: float) -> Answer:
+        match request:
+            case AwsRequest():
+                return await (self._aws or self._make_aws()).send(request, timeout_s)
+            case GrantedRequest():
+                return await (self._granting or self._make_granting()).send(request, timeout_s)
+            case _:
+                return await (self._http or self._make_http()).send(request, timeout_s)
+
     async def close(self) -> None:
         """Close what stands open. A later send opens anew."""
-        for transport in (self._aws, self._granting, self._http, self._syslog, self._line, *self._brokers.values()):
+        http = (self._aws, self._granting, self._http)
+        for transport in (*http, self._syslog, self._line, self._apprise, *self._brokers.values()):
             if transport is not None:
                 await transport.close()
 
@@ -109,6 +120,12 @@ class Transports:
 
         self._line = LineTransport()
         return self._line
+
+    def _make_apprise(self) -> AppriseTransport:
+        from gateway.outbound.apprise import AppriseTransport  # noqa: PLC0415 - see the class
+
+        self._apprise = AppriseTransport(self._user_agent)
+        return self._apprise
 
     def _make_broker(self, message: Publication) -> Lines[Any]:
         from gateway.outbound.broker import Lines  # noqa: PLC0415 - see the class

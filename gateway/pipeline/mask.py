@@ -11,7 +11,7 @@ from typing import assert_never
 from urllib.parse import quote, urlsplit
 
 from gateway.domain.alert import JSON
-from gateway.domain.message import HttpRequest, Line, Mail, Message, Publication, SyslogRecord
+from gateway.domain.message import HttpRequest, Line, Mail, Message, Notification, Publication, SyslogRecord
 
 MASK = "****"
 _SHORTEST_PART = 8
@@ -120,6 +120,12 @@ def shown(message: Message, secrets: Sequence[str]) -> dict[str, JSON]:
             }
         case Publication():
             return _shown_publication(message, secrets)
+        case Notification():
+            return {
+                "to": f"{message.url.partition('://')[0]}://{MASK}",
+                "title": mask(message.title, secrets),
+                "body": mask(message.bodies[0], secrets),
+            }
         case Line():
             body = mask(message.data.decode("utf-8", "replace"), secrets)
             return {"to": message.path or "standard output", "body": body}

@@ -28,7 +28,17 @@ from gateway.domain.alert import Alert
 from gateway.domain.approval import SOURCE as APPROVALS
 from gateway.domain.digest import Member, digest_of
 from gateway.domain.grouping import Grouping
-from gateway.domain.message import HttpAnswer, HttpRequest, Line, Mail, Message, NoAnswer, Publication, SyslogRecord
+from gateway.domain.message import (
+    HttpAnswer,
+    HttpRequest,
+    Line,
+    Mail,
+    Message,
+    NoAnswer,
+    Notification,
+    Publication,
+    SyslogRecord,
+)
 from gateway.domain.outcome import OutcomeClass as Class
 from gateway.domain.snapshot import OPEN, Snapshot, encode
 from gateway.settings.guards import GUARD_KEYS
@@ -231,6 +241,8 @@ def readable(message: Message) -> str:
             return message.data.decode("utf-8")
         case Publication():
             return f"{message.headers} {message.body.decode('utf-8')}"
+        case Notification():
+            return f"{message.title} {' '.join(message.bodies)}"
         case Mail():
             mail = email.message_from_bytes(message.content, policy=email.policy.default)
             parts = [part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"]

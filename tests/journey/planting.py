@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from gateway import samples
 from gateway.destinations import Context
 from gateway.domain.alert import Alert
-from gateway.domain.message import HttpRequest, Line, Mail, Message, Publication, SyslogRecord
+from gateway.domain.message import HttpRequest, Line, Mail, Message, Notification, Publication, SyslogRecord
 from gateway.domain.optix import parse
 from gateway.settings.kinds import Kind
 
@@ -92,6 +92,9 @@ class Receivers:
                 yield "unreachable", {"HOST": HERE, "PORT": str(self.closed), "TRANSPORT": "tcp"}
             case Publication():
                 yield "unreachable", {"URL": f"{urlsplit(message.url).scheme}://{HERE}:{self.closed}"}
+            case Notification():
+                for how, port in self.http.items():
+                    yield how, {"URL": f"json://optix:exampletoken@{HERE}:{port}/{how}/x"}
             case Line():
                 yield "written", {"PATH": os.devnull} if message.path else {}
 
@@ -134,11 +137,11 @@ def _with_secrets(kind: Kind, keys: Keys, how: str, planted: Planted) -> Keys:
 
 def _candidates(value: str, where: str, planted: Planted) -> Iterator[str]:
     """The most demanding first."""
-    if _is_url(value):
-        yield _url_with_secrets(value, where, planted)
-        return
     if value.startswith("{"):
         yield _file_with_secrets(value, where, planted)
+        return
+    if "://" in value:
+        yield _url_with_secrets(value, where, planted)
         return
     secret = planted.special(where)
     before = re.sub(r"\S+$", "", value)
@@ -194,5 +197,6 @@ def _message(kind: Kind, keys: Keys) -> Message:
 def _goes_here(message: Message) -> bool:
     if isinstance(message, Line):
         return message.path in ("", os.devnull)
-    host = urlsplit(message.url).hostname if isinstance(message, HttpRequest | Publication) else message.host
-    return host == HERE
+    if isinstance(message, HttpRequest | Notification | Publication):
+        return urlsplit(message.url).hostname == HERE
+    return message.host == HERE

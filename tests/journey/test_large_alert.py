@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from gateway import samples
 from gateway.destinations import Context, kinds, load
 from gateway.domain.alert import Alert
-from gateway.domain.message import HttpRequest, Line, Mail, Message, Publication, SyslogRecord
+from gateway.domain.message import HttpRequest, Line, Mail, Message, Notification, Publication, SyslogRecord
 from gateway.domain.optix import parse
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.settings.configuration import read_configuration
@@ -99,6 +99,8 @@ def _content(message: Message) -> bytes:
             return message.data
         case Mail():
             return message.content
+        case Notification():
+            return message.bodies[0].encode()
 
 
 async def test_it_is_taken_stored_and_forwarded_byte_for_byte(tmp_path: Path) -> None:
