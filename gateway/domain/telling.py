@@ -30,8 +30,9 @@ class Word(StrEnum):
     `told`: a delivery was made; `reminded`: of a standing alert, because REMIND_AFTER passed. The others made none:
     `unchanged`, `unwanted` (not among NOTIFY), `closed` (before this receiver heard of it), `inhibited`, `flapping`,
     `silenced` and `muted` (by a silence or window that drops), `unmet` (WHEN is false), `covered` (another route comes
-    first: STOP or CATCH_ALL). `held`: a delivery was made that waits for a silence or window to end, or for approval.
-    `failed`: a delivery was made that is parked, because WHEN could not be evaluated.
+    first: STOP or CATCH_ALL), `outdated` (read so late that a newer state was known). `held`: a delivery was made that
+    waits for a silence or window to end, or for approval. `failed`: a delivery was made that is parked, because WHEN
+    could not be evaluated.
     """
 
     TOLD = "told"
@@ -47,6 +48,7 @@ class Word(StrEnum):
     MUTED = "muted"
     UNMET = "unmet"
     COVERED = "covered"
+    OUTDATED = "outdated"
 
 
 DELIVERED_WORDS = frozenset({Word.TOLD, Word.REMINDED, Word.HELD, Word.FAILED})

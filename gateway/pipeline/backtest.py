@@ -63,7 +63,8 @@ class Backtest:
             self._assume(recording, alert, state, choice)
         moved = self._ledger.meet(alert, state)
         if moved:
-            self._outbox.end_held(alert.key, {made.route for made in choice.deliveries if not made.parked})
+            taking = {made.route for made in choice.deliveries if made.approve_by_us or not made.parked}
+            self._outbox.end_held(alert.key, taking)
         said = {decision.route: decision for decision in choice.decisions}
         due_us: dict[str, int] = {}
         for delivery in choice.deliveries:

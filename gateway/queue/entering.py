@@ -31,13 +31,15 @@ INSERT INTO delivery (id, alert, route, key, state, head, fresh, supersede, due_
 
 class Entry(NamedTuple):
     """One alert on its way in. `lease_us`: route -> lease of what is handed out at once. `row`: the alert's. `before`:
-    the incident's state before it, as `Memory.enter` tells it.
+    the incident's state before it, as `Memory.enter` tells it. `outdated`: a newer state is known already, so
+    that nothing gives way to this one.
     """
 
     alert: NewAlert
     lease_us: Mapping[str, int]
     row: int
     before: bytes | None
+    outdated: bool = False
 
 
 @dataclass(slots=True)
@@ -91,7 +93,7 @@ class Entering:
             decision, gave_way = self._decide(entry, delivery)
             entered.decided += [decision] if decision else []
             if decision is None or decision.makes_delivery:
-                self._enter(entry, delivery, self._place(entry.alert, delivery, gave_way), entered)
+                self._enter(entry, delivery, self._place(entry, delivery, gave_way), entered)
             elif gave_way:
                 settle(self._book, gave_way.deliveries, NEWER_STATE)
         return Stored(
@@ -149,9 +151,11 @@ class Entering:
         self._log.take_back(incident)
         return self._log.decide(entry.alert, delivery, self._now_us, moved=moved, replaces=True), gave_way
 
-    def _place(self, alert: NewAlert, delivery: NewDelivery, gave_way: GaveWay | None) -> _Place:
+    def _place(self, entry: Entry, delivery: NewDelivery, gave_way: GaveWay | None) -> _Place:
         """Where it stands among those of its incident, once all that give way to it have."""
-        incident = (delivery.route, alert.key)
+        incident = (delivery.route, entry.alert.key)
+        if entry.outdated:
+            return _Place(not delivery.parked and incident not in self._taken, delivery.due_us)
         if delivery.parked:
             end_parked(self._book, incident)
             return _Place(head=False, due_us=delivery.due_us)

@@ -51,6 +51,10 @@ class Memory:
         self._seen: list[tuple[Value, ...]] = []
         self._changes: list[tuple[Value, ...]] = []
 
+    def reaches(self, key: str, at_us: int) -> bool:
+        """Whether the incident was heard of then or later."""
+        return key in self._known and self._known[key][0].last_seen_us >= at_us
+
     def enter(self, alert: NewAlert, row: int, now_us: int) -> bytes | None:
         """Remember an alert; the incident's state before it, encoded, `SAME` for the very same, None for a new one."""
         if alert.state is None:

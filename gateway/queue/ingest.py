@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.domain.delivery import NewAlert, Stored
+from gateway.domain.telling import Decision, Word
 from gateway.queue.book import Book, Rows, Value, storable
 from gateway.queue.entering import Entering, Entry
 from gateway.queue.incidents import Memory
 
 _MOST_REASON, _MOST_DECISIONS = 300, 200
+_OUTDATED = "an older state than the one known"
 _MOST_TEXT = 1000  # characters of a search column; the body keeps everything
 KNOWN = Rows("SELECT digest, id, held, routes FROM alert WHERE digest IN ({marks})", "b")
 _INSERT_ALERTS = Rows(
@@ -136,15 +138,31 @@ def readmit(book: Book, asked: Sequence[Rereading]) -> list[Stored | None]:
 def _readmit(book: Book, rereading: Rereading) -> Stored | None:
     """The new reading of a held alert. Body, source, digest and time of receipt stay as they were received."""
     row = book.alert_row(rereading.alert_id)
-    held = book.db.execute("SELECT 1 FROM alert WHERE id = ? AND held IS NOT NULL", (row,)).fetchone()
+    held = book.db.execute("SELECT received_us FROM alert WHERE id = ? AND held IS NOT NULL", (row,)).fetchone()
     if row is None or held is None:
         return None
-    alert, memory = rereading.alert, Memory(book, [rereading.alert.key])
-    before = memory.enter(alert, row, book.now_us())
-    memory.write()
-    entry = Entry(alert, {}, row, before)
+    entry = _remembered_late(book, rereading.alert, row, held[0])
     deliveries = Entering(book, [entry])
     stored = deliveries.enter(entry)
-    book.db.execute(_REREAD, (*_reading(alert, before, stored), row))
+    book.db.execute(_REREAD, (*_reading(entry.alert, entry.before, stored), row))
     deliveries.write()
     return stored
+
+
+def _remembered_late(book: Book, alert: NewAlert, row: int, received_us: int) -> Entry:
+    """It counts for the time when it was received: what came since is newer, also another that is read late."""
+    memory = Memory(book, [alert.key])
+    if memory.reaches(alert.key, received_us):
+        return Entry(_for_those_sent_everything(alert), {}, row, None, outdated=True)
+    before = memory.enter(alert, row, received_us)
+    memory.write()
+    return Entry(alert, {}, row, before)
+
+
+def _for_those_sent_everything(alert: NewAlert) -> NewAlert:
+    """Without what measures or only wants the latest state, and without what would wait and not be true then."""
+    kept = tuple(d for d in alert.deliveries if d.terms is None and not d.supersede and not d.hold)
+    others = [d.route for d in alert.deliveries if d not in kept]
+    said = tuple(decision for decision in alert.decisions if decision.route not in others)
+    outdated = tuple(Decision(route, Word.OUTDATED, _OUTDATED) for route in others)
+    return alert._replace(deliveries=kept, decisions=said + outdated)
