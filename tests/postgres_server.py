@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.load.program import free_port
@@ -33,6 +33,19 @@ class OwnServer:
     def start(self) -> None:
         log = self._folder / "server.log"
         _run(self._programs / "pg_ctl", "-D", self._folder, "-w", "-t", "60", "-l", log, "start")
+
+    def cpu_s(self) -> float:
+        """Processor time of its processes so far, those that ended included: proc_pid_stat(5), fields 4, 14 to 17."""
+        chief = int((self._folder / "postmaster.pid").read_text().split("\n", 1)[0])
+        ticks = 0
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                fields = status.read_text().rpartition(")")[2].split()
+                if int(status.parent.name) == chief:
+                    ticks += sum(map(int, fields[11:15]))
+                elif int(fields[1]) == chief:
+                    ticks += sum(map(int, fields[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def stop(self, mode: str = "fast") -> None:
         """`immediate` is what a crash of it is: no goodbye, and its log is read back at the next start."""

@@ -14,6 +14,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from tests.bench.measure import CONNECTIONS, Burst, Stopwatch, bodies, burst, middle, paced, settle
+from tests.bench.scaling import scaling
 from tests.bench.stores import stores
 from tests.bench.subjects import Routes, gateway, many_routes, one_route, relay, to, told_of_changes
 from tests.bench.table import Row
@@ -194,10 +195,15 @@ async def postgres(folder: Path, sizes: Sizes) -> list[Row]:
     return await stores(folder, sizes.repetitions, sizes.alerts)
 
 
+async def replicas(folder: Path, sizes: Sizes) -> list[Row]:
+    return await scaling(folder, min(3, sizes.repetitions), sizes.alerts)
+
+
 PARTS: Mapping[str, Callable[[Path, Sizes], Awaitable[list[Row]]]] = {
     "throughput": throughput,
     "latency": latency,
     "footprint": footprint,
     "isolation": isolation,
     "postgres": postgres,
+    "replicas": replicas,
 }
