@@ -26,7 +26,7 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 @app.command()
 def status(*, env_file: EnvFiles = None, json_: AsJson = False) -> None:
-    """Say what the database is: engine, version of its tables, size, and what is in it.
+    """Say what the database is: its engine, version, size and rows.
 
     The gateway may be running.
     """
@@ -101,7 +101,7 @@ def _document(settings: GatewaySettings, condition: Condition) -> dict[str, JSON
 
 @app.command()
 def upgrade(*, env_file: EnvFiles = None, json_: AsJson = False) -> None:
-    """Bring the tables to the version of this program, as the next start would.
+    """Bring the tables to this version, as the next start would.
 
     A gateway that runs on a database file has to be stopped before; on PostgreSQL those of the version before go on.
     """
@@ -147,6 +147,63 @@ def backup(
 
 def _dump_command(database: PostgresUrl, file: Path) -> str:
     return shlex.join(["pg_dump", "--format=custom", f"--file={file}", f"--dbname={database.without_password()}"])
+
+
+@app.command()
+def move(
+    from_: Annotated[str, typer.Option("--from", metavar="URL", help="The file, as in sqlite:///data/gateway.db.")],
+    to: Annotated[
+        str, typer.Option("--to", metavar="URL", help="postgresql://…; without it, what GATEWAY_DATABASE names.")
+    ] = "",
+    *,
+    env_file: EnvFiles = None,
+    json_: AsJson = False,
+) -> None:
+    """Copy all of a database file into an empty PostgreSQL database.
+
+    Ids stay valid. All or nothing, compared before it counts. No gateway may run on either meanwhile; the file stays as
+    it is.
+    """
+    source, target = _source(from_), _target(to, env_file)
+    from gateway.queue import moving  # noqa: PLC0415 - as above
+    from gateway.queue.postgres_link import Server  # noqa: PLC0415
+
+    with _faults_said():
+        moved = asyncio.run(moving.move(source, Server(target.url.get_secret_value())))
+    if json_:
+        as_json({each.table: {"rows": each.rows, "digest": f"{each.digest:064x}"} for each in moved})
+        return
+    table(("table", "rows", "digest"), [(each.table, str(each.rows), f"{each.digest:064x}"[:16]) for each in moved])
+    line(f"{target}: everything of {source}, read back and compared.", error=True)
+    line("Start the gateway with GATEWAY_DATABASE naming it, and none on the file: that would send again.", error=True)
+
+
+def _source(url: str) -> Path:
+    from gateway.settings.database import database_at  # noqa: PLC0415 - as above
+
+    try:
+        found = database_at(url)
+    except ValueError as wrong:
+        raise fail(f"--from: {wrong}", code=2) from None
+    if not isinstance(found, Path):
+        raise fail("--from: only a SQLite file can be moved. PostgreSQL has pg_dump and pg_restore.", code=2)
+    return found
+
+
+def _target(url: str, env_files: list[Path] | None) -> PostgresUrl:
+    from gateway.settings.database import POSTGRES_MISSING, postgres_is_installed, postgres_url  # noqa: PLC0415
+
+    if not postgres_is_installed():
+        raise fail(POSTGRES_MISSING, code=2)
+    try:
+        if url:
+            return postgres_url(url)
+    except ValueError as wrong:
+        raise fail(f"--to: {wrong}", code=2) from None
+    settings = load_settings(env_files)
+    if isinstance(settings.database, Path):
+        raise fail("Where to? Give --to postgresql://…, or set GATEWAY_DATABASE to it.", code=2)
+    return _direct(settings)
 
 
 @contextmanager

@@ -76,11 +76,11 @@ class Connected:
 
     def execute(self, statement: str, values: Sequence[Value] = ()) -> Found:
         text, answers = translated(statement)
-        return self.run(text, [_storable(value) for value in values], answers=answers)
+        return self.run(text, [storable(value) for value in values], answers=answers)
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Value]]) -> Found:
         text, _ = translated(statement)
-        _wait_for(self.link.executemany(text, [[_storable(value) for value in row] for row in rows]))
+        _wait_for(self.link.executemany(text, [[storable(value) for value in row] for row in rows]))
         return Found([], -1)
 
     def run(self, text: str, values: Sequence[object], *, answers: bool = True) -> Found:
@@ -109,7 +109,7 @@ class PostgresBook(Book):
     def many(self, statement: Rows, rows: Sequence[Sequence[Value]], ending: str = "") -> list[Any]:
         if not rows:
             return []
-        columns = [[_storable(value) for value in column] for column in zip(*rows, strict=True)]
+        columns = [[storable(value) for value in column] for column in zip(*rows, strict=True)]
         text, answers = unnested(statement)
         return self.db.run(text + ending, columns, answers=answers).fetchall()
 
@@ -144,6 +144,6 @@ def unnested(statement: Rows) -> tuple[str, bool]:
     return translated(text.replace("{rows}", f"SELECT * FROM unnest({', '.join(arrays)})"))  # noqa: S608 - types
 
 
-def _storable(value: Value) -> Value:
+def storable(value: Value) -> Value:
     """PostgreSQL knows no text with a NUL in it."""
     return value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value

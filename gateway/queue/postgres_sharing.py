@@ -16,15 +16,15 @@ from gateway.queue.postgres_link import Link, Server
 CHANNEL = "optix_gateway"
 _QUIET_S = 0.2
 _LOOK_EVERY_S = 5.0
-_PRESENCE = 0x4F505847_00000001
+PRESENCE = 0x4F505847_00000001
 _SETTLED_S = 30
 """A server that started so lately may not have heard of the other replicas again."""
 ALONE = f"""
-SELECT pg_try_advisory_lock({_PRESENCE}),
+SELECT pg_try_advisory_lock({PRESENCE}),
        clock_timestamp() - pg_postmaster_start_time() > interval '{_SETTLED_S} seconds'
 """
-PRESENT = f"SELECT pg_advisory_lock_shared({_PRESENCE})"
-NOT_ALONE = f"SELECT pg_advisory_unlock({_PRESENCE})"
+PRESENT = f"SELECT pg_advisory_lock_shared({PRESENCE})"
+NOT_ALONE = f"SELECT pg_advisory_unlock({PRESENCE})"
 _TAKE_TURN = """
 INSERT INTO duty (name, holder, until_us) VALUES (?1, ?2, ?3)
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_us = excluded.until_us

@@ -8,11 +8,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from typer.testing import Result
 
 from gateway.queue import opening
 from gateway.queue.schema import MIGRATIONS, TABLES, migrate
 from tests.cli.cli_world import World
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, Start
 from tests.postgres import a_database, put_back
 
 NEWEST = len(MIGRATIONS)
@@ -153,3 +154,65 @@ def test_a_postgresql_that_does_not_answer_is_said_without_its_password(environm
         assert refused.exit_code == 1
         assert "That cannot be done: the database cannot be used (ConnectionRefusedError)" in refused.stderr
         assert PASSWORD not in refused.output
+
+
+def _move(run: Run, source: Path | str, target: str = "", **env: str) -> Result:
+    to = ("--to", target) if target else ()
+    url = source if isinstance(source, str) else f"sqlite:///{source}"
+    return run("database", "move", "--from", url, *to, env=env)
+
+
+def test_a_moved_gateway_knows_every_delivery_by_its_id(start: Start, run: Run, tmp_path: Path, postgres: str) -> None:
+    world = start(GATEWAY_DATABASE=f"sqlite:///{tmp_path / 'first.db'}")
+    alert = world.accept()
+    copy = tmp_path / "copy.db"
+    assert run("database", "backup", str(copy), env=world.env).exit_code == 0
+    done = _move(run, copy, _with_password(postgres))
+    assert done.exit_code == 0, done.output
+    assert PASSWORD not in done.output
+    rows = {line.split("\t")[0]: line.split("\t")[1] for line in done.stdout.splitlines()}
+    assert list(rows) == list(TABLES[1:])
+    assert rows["alert"] == rows["body"] == "1"
+    assert "read back and compared." in done.stderr
+    moved = start(GATEWAY_DATABASE=postgres)
+    shown = run("deliveries", "show", f"{alert}.all", env=moved.env)
+    assert shown.exit_code == 0, shown.output
+    assert moved.accept() == alert
+
+
+def test_where_no_target_is_named_it_is_that_of_the_settings(run: Run, tmp_path: Path, postgres: str) -> None:
+    with closing(opening.connect(tmp_path / "old.db")) as db:
+        migrate(db)
+    done = run(
+        "database", "move", "--from", f"sqlite:///{tmp_path / 'old.db'}", "--json", env={"GATEWAY_DATABASE": postgres}
+    )
+    assert json.loads(done.stdout)["delivery"] == {"rows": 0, "digest": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "told_of"),
+    [
+        ("postgresql://a/b", "postgresql://a/c", "--from: only a SQLite file can be moved."),
+        ("old.db", "postgresql://a/c", "--from: this is not a database URL."),
+        ("sqlite:///old.db", "sqlite:///new.db", "--to: this is not a database URL. Write postgresql://"),
+        ("sqlite:///old.db", "", "Where to? Give --to postgresql://…, or set GATEWAY_DATABASE to it."),
+    ],
+)
+def test_what_cannot_be_moved_so_is_a_mistake_of_the_command_line(
+    source: str, target: str, told_of: str, run: Run
+) -> None:
+    refused = _move(run, source, target)
+    assert refused.exit_code == 2
+    assert told_of in refused.stderr
+
+
+def test_a_move_from_a_gateway_that_runs_or_from_nothing_is_refused(
+    world: World, run: Run, tmp_path: Path, postgres: str
+) -> None:
+    refused = _move(run, world.env["GATEWAY_DATABASE"], postgres)
+    assert refused.exit_code == 1
+    assert "That cannot be done: another gateway already uses this database" in refused.stderr
+    missing = _move(run, tmp_path / "nothing.db", postgres)
+    assert missing.exit_code == 1
+    assert "there is no" in missing.stderr
+    assert not (tmp_path / "nothing.db").exists()

@@ -59,6 +59,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     [
         (["--help"], {"aiohttp", "pydantic", "rich", "jinja2", "structlog", "sqlite3", "prometheus_client"}),
         (["deliveries", "--help"], {"aiohttp", "rich", "jinja2", "structlog", "sqlite3"}),
+        (["database", "--help"], {"aiohttp", "rich", "jinja2", "structlog", "sqlite3", "asyncpg"}),
         (["check"], {"aiohttp", "rich", "jinja2", "structlog", "sqlite3", "prometheus_client", "aiosmtplib"}),
         (["explain"], {"aiohttp", "rich", "jinja2", "sqlite3", "prometheus_client", "aiosmtplib"}),
     ],
@@ -198,7 +199,7 @@ def test_the_command_and_the_module_are_the_same_program() -> None:
 
 
 def test_the_list_of_commands_fits_a_terminal_and_no_line_of_it_is_cut() -> None:
-    for group in ([], ["deliveries"], ["routes"], ["incidents"], ["silences"]):
+    for group in ([], ["database"], ["deliveries"], ["routes"], ["incidents"], ["silences"]):
         _, commands, listed = CliRunner().invoke(app, [*group, "--help"]).stdout.partition("Commands:")
         assert commands
         assert "..." not in listed
