@@ -125,7 +125,9 @@ async def test_a_result_that_another_program_keeps_off_the_disk_is_written_once_
 ) -> None:
     async with Receiver() as receiver:
         receiver.shut()
-        async with Process(environment(tmp_path, **a_route("soc", URL=receiver.url()))) as process:
+        async with Process(
+            environment(tmp_path, GATEWAY_SHUTDOWN_GRACE="60s", **a_route("soc", URL=receiver.url()))
+        ) as process:
             client = await process.client(made)
             await client.accepted(a_body("in-flight"))
             await receiver.until(1)

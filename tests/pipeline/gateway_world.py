@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -38,6 +39,7 @@ from gateway.queue.sqlite import SqliteStore, open_sqlite
 START_US = 1_700_000_000_000_000
 SECOND_US = 1_000_000
 HOUR_S = 3600.0
+_ASKING_WITHIN_S = 0.5
 OPTIX = Source("optix", open_to_all=True)
 SECRET = "https://hooks.example.com/services/planted-hook-secret"
 
@@ -384,14 +386,18 @@ class World:
 
     async def settled(self) -> None:
         """Nothing happens any more until the receiver answers, the clock moves, or something comes in."""
-        quiet = 0
+        quiet, since_s = 0, time.monotonic()
         async with asyncio.timeout(10):
-            # An attempt that is not at the receiver's asks the store several things, one after another.
-            while quiet < (3 if len(self.dispatcher._under_way) <= self.receiver.under_way else 60):
+            while quiet < 3 or (self._is_asking() and time.monotonic() - since_s < _ASKING_WITHIN_S):
                 before = self._activity()
                 await self.store.ping()  # everything asked of the store before is done then
                 await self.store.silences()  # and read
                 quiet = quiet + 1 if before == self._activity() and not self.dispatcher._pumps else 0
+                since_s = since_s if quiet else time.monotonic()
+
+    def _is_asking(self) -> bool:
+        """An attempt that is not at the receiver's asks the store several things, one after another."""
+        return len(self.dispatcher._under_way) > self.receiver.under_way
 
     def _activity(self) -> tuple[int, ...]:
         receiver, journal = self.receiver, self.journal
