@@ -279,6 +279,11 @@ class Store(Guards, Shared, Protocol):
     async def end_windows(self, routes: Sequence[str]) -> None:
         """Make due what waits for the hours of these routes: they are open, perhaps since their file was changed."""
 
+    async def forget_told(self, routes: Sequence[str]) -> None:
+        """Forget what these routes were told, and remember no more what is on its way to them: their receivers are sent
+        every alert.
+        """
+
     async def silences(self) -> tuple[Silence, ...]:
         """Those that have not expired, also those that have not begun."""
 

@@ -71,7 +71,8 @@ class Courier:
         """
         probing = lane.is_probe(claim)
         started_us = self._clock.now_us()
-        parcel = Parcel(claim, alert or self.recent.take(claim.alert_id))
+        remembers = claim.remembers and lane.route.terms.remembers  # the route may have been changed since
+        parcel = Parcel(claim._replace(remembers=remembers), alert or self.recent.take(claim.alert_id))
         if claim.asks and (waits := self._waits(lane.route, parcel, started_us)):
             return await self._put_off(lane, claim, waits)
         try:

@@ -47,6 +47,7 @@ class Dispatcher:
     async def start(self) -> None:
         states = await self._store.route_states()
         self.lanes = {route.name: await self._lane(route, states.get(route.name)) for route in self._routes}
+        await self._store.forget_told([route.name for route in self._routes if not route.terms.remembers])
         at = datetime.fromtimestamp(self._clock.now_us() / _SECOND_US, UTC)
         await self._store.end_windows([r.name for r in self._routes if r.schedule is None or r.schedule.is_open(at)])
         for name, due_us in (await self._store.next_due(tuple(self.lanes))).items():

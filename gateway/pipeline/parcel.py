@@ -47,11 +47,14 @@ class Parcel:
 
     @property
     def is_moot(self) -> bool:
-        return self._leads_moot and all(map(_is_moot, self.claim.members, self.others))
+        return self._leads_moot and all(map(self._is_moot, self.claim.members, self.others))
 
     @property
     def _leads_moot(self) -> bool:
-        return self.claim.remembers and self.alert is not None and _is_moot(self.claim, self.alert)
+        return self.alert is not None and self._is_moot(self.claim, self.alert)
+
+    def _is_moot(self, told: Claim | Given, alert: Alert) -> bool:
+        return self.claim.remembers and told.before is None and alert.is_closed
 
     def ended(self, step: Step) -> Step:
         """What was moot is not delivered: nobody was told."""
@@ -79,7 +82,7 @@ class Parcel:
             return alert, context
         parts = [] if self._leads_moot else [(self.claim.delivery_id, alert, context)]
         for given, other in zip(self.claim.members, self.others, strict=True):
-            if not _is_moot(given, other):
+            if not self._is_moot(given, other):
                 own = replace(context, body=given.body, reference="", before=given.before)
                 parts.append((given.delivery_id, other, own))
         if len(parts) == 1:
@@ -96,7 +99,13 @@ class Parcel:
         """The ends of the others when the message itself ended so."""
         if not self.others or step.state is not State.DELIVERED:
             return tuple(MemberResult(member.row, member.token, state=step.state) for member in self.claim.members)
-        return tuple(map(_told_along, self.claim.members, self.others))
+        return tuple(map(self._told_along, self.claim.members, self.others))
+
+    def _told_along(self, member: Given, alert: Alert) -> MemberResult:
+        if self._is_moot(member, alert):
+            return MemberResult(member.row, member.token, state=State.SUPERSEDED)
+        known = _state_of(alert) if self.claim.remembers else None
+        return MemberResult(member.row, member.token, known, State.DELIVERED)
 
 
 def _read(source: str, body: bytes) -> Alert:
@@ -104,16 +113,6 @@ def _read(source: str, body: bytes) -> Alert:
     if isinstance(parsed, Unreadable):
         raise FormatFault(f"the stored body cannot be read: {parsed.reason}")
     return parsed
-
-
-def _is_moot(told: Claim | Given, alert: Alert) -> bool:
-    return told.before is None and alert.is_closed
-
-
-def _told_along(member: Given, alert: Alert) -> MemberResult:
-    if _is_moot(member, alert):
-        return MemberResult(member.row, member.token, state=State.SUPERSEDED)
-    return MemberResult(member.row, member.token, _state_of(alert), State.DELIVERED)
 
 
 def _state_of(alert: Alert) -> tuple[bytes, bytes]:

@@ -28,6 +28,7 @@ from gateway.domain.silence import Silence
 from gateway.queue import (
     changes,
     claims,
+    forgetting,
     handing_back,
     holds,
     ingest,
@@ -216,6 +217,13 @@ class TableStore(TableGuards):
     async def end_windows(self, routes: Sequence[str]) -> None:
         if await self._lookups.read(holds.any_windows):
             await self._writer.write(holds.end_windows, routes)
+
+    async def forget_told(self, routes: Sequence[str]) -> None:
+        """In slices, so that a long memory does not hold up alerts."""
+        for route in routes:
+            if await self._lookups.read(partial(forgetting.anything, route=route)):
+                while await self._writer.write(forgetting.forget, route):
+                    pass
 
     async def silences(self) -> tuple[Silence, ...]:
         return await self._lookups.read(silences.unexpired)
