@@ -42,6 +42,8 @@ class Breaker:
 def after_outcome(state: RouteState, outcome: Outcome, now_us: int, rule: Breaker = Breaker()) -> RouteState:
     """The route's state after one attempt on it ended at `now_us`."""
     state = _held(state, outcome, now_us)
+    if outcome.partly:
+        return _answered(state, now_us)
     match outcome.kind:
         case OutcomeClass.RETRY | OutcomeClass.AUTH:
             return _failed(state, outcome, now_us, rule)

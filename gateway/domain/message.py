@@ -31,6 +31,13 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpRequests:
+    """Requests to several servers that do not share what they are told; made at the same time."""
+
+    requests: tuple[HttpRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AwsAccess:
     """Who asks AWS, and where. Two requests with the same access share their credentials.
 
@@ -142,7 +149,9 @@ class Line:
     data: bytes = field(repr=False)
 
 
-Message: TypeAlias = HttpRequest | AwsRequest | GrantedRequest | SyslogRecord | Mail | Publication | Notification | Line
+Message: TypeAlias = (
+    HttpRequest | HttpRequests | AwsRequest | GrantedRequest | SyslogRecord | Mail | Publication | Notification | Line
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,4 +224,11 @@ class NotGranted:
     retry_after: str | None = None
 
 
-Answer: TypeAlias = HttpAnswer | Written | MailAnswer | Published | Declined | NotGranted | NoAnswer
+@dataclass(frozen=True, slots=True)
+class HttpAnswers:
+    """What came of each of `HttpRequests`, in its order."""
+
+    answers: tuple[HttpAnswer | NoAnswer, ...]
+
+
+Answer: TypeAlias = HttpAnswer | HttpAnswers | Written | MailAnswer | Published | Declined | NotGranted | NoAnswer

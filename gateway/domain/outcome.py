@@ -15,6 +15,7 @@ from gateway.domain.message import (
     Answer,
     Declined,
     HttpAnswer,
+    HttpAnswers,
     MailAnswer,
     NoAnswer,
     NotGranted,
@@ -41,6 +42,7 @@ class Outcome:
     `hint_s` is the wait that the receiver asked for, None when it said nothing; it holds for the whole route, also on
     success ("nothing left in this window"). `reference` is the receiver's own id of what it stored, "" when unknown.
     `progress` is what the next attempt must know (recipients already served); it comes back as `Context.progress`.
+    `partly`: of several that the message is for some have it, so that the route as such does not fail.
     `nothing_listens`: the connection was refused, so that there is nobody whose recovery would need patience.
     """
 
@@ -51,6 +53,7 @@ class Outcome:
     reference: str = ""
     progress: str = ""
     nothing_listens: bool = False
+    partly: bool = False
 
 
 _LONGEST_REASON = 300
@@ -61,8 +64,8 @@ _RETRIED_4XX = frozenset({408, 425})
 def judge(answer: Answer, now: datetime) -> Outcome:
     """The general reading of an answer; a destination overrides it where its receiver means something else."""
     match answer:
-        case HttpAnswer():
-            return judge_http(answer, now)
+        case HttpAnswer() | HttpAnswers():
+            return judge_http(answer, now) if isinstance(answer, HttpAnswer) else _judge_each(answer, now)
         case MailAnswer():
             return judge_mail(answer)
         case Written():
@@ -81,6 +84,12 @@ def judge(answer: Answer, now: datetime) -> Outcome:
             return Outcome(OutcomeClass.RETRY, answer.reason, nothing_listens=refused)
         case _:
             assert_never(answer)
+
+
+def _judge_each(answer: HttpAnswers, now: datetime) -> Outcome:
+    """That of the first that failed."""
+    outcomes = [judge(one, now) for one in answer.answers]
+    return next((outcome for outcome in outcomes if outcome.kind is not OutcomeClass.OK), outcomes[0])
 
 
 def judge_http(answer: HttpAnswer, now: datetime) -> Outcome:

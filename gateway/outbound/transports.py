@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, assert_never
 
 from gateway.domain.message import (
     Answer,
     AwsRequest,
     GrantedRequest,
+    HttpAnswers,
     HttpRequest,
+    HttpRequests,
     Line,
     Mail,
     Message,
@@ -52,6 +55,8 @@ class Transports:
         match message:
             case HttpRequest():
                 return await self._send_request(message, timeout_s)
+            case HttpRequests():
+                return await self._send_requests(message, timeout_s)
             case SyslogRecord():
                 return await (self._syslog or self._make_syslog()).send(message, timeout_s)
             case Mail():
@@ -73,6 +78,12 @@ class Transports:
                 return await (self._granting or self._make_granting()).send(request, timeout_s)
             case _:
                 return await (self._http or self._make_http()).send(request, timeout_s)
+
+    async def _send_requests(self, message: HttpRequests, timeout_s: float) -> HttpAnswers:
+        http = self._http or self._make_http()
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(http.send(request, timeout_s)) for request in message.requests]
+        return HttpAnswers(tuple(task.result() for task in asked))
 
     async def close(self) -> None:
         """Close what stands open. A later send opens anew."""

@@ -13,7 +13,7 @@ from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import Alert
 from gateway.domain.condition import Reading
 from gateway.domain.delivery import AttemptRecord, Claim, PutOff, Recorded, Result, State
-from gateway.domain.message import Answer, HttpAnswer, HttpRequest, MailAnswer
+from gateway.domain.message import Answer, HttpAnswer, HttpAnswers, HttpRequest, MailAnswer
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.retry import Step, next_step
 from gateway.pipeline.configured import ConfiguredRoute
@@ -250,6 +250,8 @@ def excerpt(answer: Answer | None, secrets: Sequence[str]) -> str:
     match answer:
         case HttpAnswer():
             text = answer.body.decode("utf-8", "replace")
+        case HttpAnswers():
+            return "\n".join(filter(None, (excerpt(one, secrets) for one in answer.answers)))[:_EXCERPT_CHARACTERS]
         case MailAnswer():
             text = answer.text
         case _:

@@ -11,7 +11,16 @@ from typing import assert_never
 from urllib.parse import quote, urlsplit
 
 from gateway.domain.alert import JSON
-from gateway.domain.message import HttpRequest, Line, Mail, Message, Notification, Publication, SyslogRecord
+from gateway.domain.message import (
+    HttpRequest,
+    HttpRequests,
+    Line,
+    Mail,
+    Message,
+    Notification,
+    Publication,
+    SyslogRecord,
+)
 
 MASK = "****"
 _SHORTEST_PART = 8
@@ -105,6 +114,8 @@ def shown(message: Message, secrets: Sequence[str]) -> dict[str, JSON]:
                 "headers": {name: _shown_header(name, value, secrets) for name, value in message.headers},
                 "body": mask(message.body.decode("utf-8", "replace"), secrets),
             }
+        case HttpRequests():
+            return {"requests": [shown(request, secrets) for request in message.requests]}
         case SyslogRecord():
             return {
                 "to": f"{message.transport}://{message.host}:{message.port}",

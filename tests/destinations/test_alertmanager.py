@@ -164,7 +164,10 @@ def test_what_alertmanager_answers_is_understood(status: int, body: bytes, kind:
     [
         {"url": "am:9093"},
         {"url": "http://user:pw@am:9093"},
-        {"url": "http://am:9093, http://am2:9093"},
+        {"url": "http://am:9093, am2:9093"},
+        {"url": "http://am:9093, http://am:9093/"},
+        {"url": ", "},
+        {"url": ",".join(f"http://am-{n}" for n in range(9))},
         {"ends_after_hours": 0},
         {"username": "me"},
         {"token": "t", "username": "me", "password": "pw"},

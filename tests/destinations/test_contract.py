@@ -31,6 +31,7 @@ from gateway.domain.grouping import Grouping
 from gateway.domain.message import (
     HttpAnswer,
     HttpRequest,
+    HttpRequests,
     Line,
     Mail,
     Message,
@@ -237,6 +238,8 @@ def readable(message: Message) -> str:
     match message:
         case HttpRequest():
             return f"{message.headers} {as_form(message) or opened(message.body)}"
+        case HttpRequests():
+            return " ".join(map(readable, message.requests))
         case SyslogRecord() | Line():
             return message.data.decode("utf-8")
         case Publication():

@@ -18,7 +18,16 @@ from pydantic import ValidationError
 from gateway import samples
 from gateway.destinations import Context
 from gateway.domain.alert import Alert
-from gateway.domain.message import HttpRequest, Line, Mail, Message, Notification, Publication, SyslogRecord
+from gateway.domain.message import (
+    HttpRequest,
+    HttpRequests,
+    Line,
+    Mail,
+    Message,
+    Notification,
+    Publication,
+    SyslogRecord,
+)
 from gateway.domain.optix import parse
 from gateway.settings.kinds import Kind
 
@@ -195,6 +204,8 @@ def _message(kind: Kind, keys: Keys) -> Message:
 
 
 def _goes_here(message: Message) -> bool:
+    if isinstance(message, HttpRequests):
+        return all(map(_goes_here, message.requests))
     if isinstance(message, Line):
         return message.path in ("", os.devnull)
     if isinstance(message, HttpRequest | Notification | Publication):

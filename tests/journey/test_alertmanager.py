@@ -64,8 +64,9 @@ async def held(port: int) -> list[dict[str, Any]]:
         return found
 
 
-def routed(tmp_path: Path, port: int) -> dict[str, str]:
-    keys = {"URL": f"http://127.0.0.1:{port}", "RETRY_SCHEDULE": ",".join(["100ms"] * 100)}
+def routed(tmp_path: Path, *ports: int) -> dict[str, str]:
+    urls = ", ".join(f"http://127.0.0.1:{port}" for port in ports)
+    keys = {"URL": urls, "RETRY_SCHEDULE": ",".join(["100ms"] * 100)}
     return environment(tmp_path, **a_route("am", "alertmanager", **keys))
 
 
@@ -108,3 +109,29 @@ async def test_what_came_while_it_was_away_is_there_once_when_it_is_back(tmp_pat
 
 async def attempted(client: Client, alert: str) -> bool:
     return bool((await client.delivery(alert, "am"))["attempts"])
+
+
+async def test_each_replica_gets_every_alert_and_one_that_is_down_holds_up_no_other(tmp_path: Path) -> None:
+    (tmp_path / "1").mkdir()
+    (tmp_path / "2").mkdir()
+    first, second = closed_port(), closed_port()
+    async with alertmanager(tmp_path / "1", first), a_gateway(routed(tmp_path, first, second)) as (_, client):
+        alerts = [await client.accepted(a_body(f"A-{n}", affectedResources=[OPEN])) for n in range(8)]
+        await until(lambda: holds(first, 8))
+        since = [one["updatedAt"] for one in await held(first)]
+        await until(lambda: attempted(client, alerts[-1]))
+        waiting = await client.delivery(alerts[-1], "am")
+        assert waiting["state"] == "pending"
+        assert waiting["attempts"][0]["reason"] == f"1 of 2 replicas have it; 127.0.0.1:{second}: connection refused"
+        async with alertmanager(tmp_path / "2", second):
+            await client.until_state("delivered", *((alert, "am") for alert in alerts))
+            assert {one["fingerprint"] for one in await held(first)} == {
+                one["fingerprint"] for one in await held(second)
+            }
+            assert [one["updatedAt"] for one in await held(first)] == since, "who has it is not sent it again"
+            await delivered(client, affectedResources=[OPEN | {"state": "SUPPRESS"}])
+            assert (len(await held(first)), len(await held(second))) == (7, 7)
+
+
+async def holds(port: int, count: int) -> bool:
+    return len(await held(port)) == count

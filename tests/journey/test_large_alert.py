@@ -14,7 +14,16 @@ from dotenv import dotenv_values
 from gateway import samples
 from gateway.destinations import Context, kinds, load
 from gateway.domain.alert import Alert
-from gateway.domain.message import HttpRequest, Line, Mail, Message, Notification, Publication, SyslogRecord
+from gateway.domain.message import (
+    HttpRequest,
+    HttpRequests,
+    Line,
+    Mail,
+    Message,
+    Notification,
+    Publication,
+    SyslogRecord,
+)
 from gateway.domain.optix import parse
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.settings.configuration import read_configuration
@@ -95,6 +104,8 @@ def _content(message: Message) -> bytes:
     match message:
         case HttpRequest() | Publication():
             return message.body
+        case HttpRequests():
+            return max(map(_content, message.requests), key=len)
         case SyslogRecord() | Line():
             return message.data
         case Mail():

@@ -2,11 +2,22 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from gateway.domain.message import HttpRequest, Mail, Publication, SyslogRecord
+from gateway.domain.message import (
+    HttpAnswer,
+    HttpAnswers,
+    HttpRequest,
+    HttpRequests,
+    Mail,
+    NoAnswer,
+    Publication,
+    SyslogRecord,
+)
+from gateway.pipeline.attempt import excerpt
 from gateway.pipeline.mask import mask, masked_url, shown
 
 URL = "https://user:s3cretpass@hooks.example.com/services/T0001/B0002/abcdefghijkl?sig=Zm9vYmFyYmF6&v=1"
@@ -106,3 +117,11 @@ def test_of_a_publication_everything_is_shown_but_the_login() -> None:
         "options": {},
         "body": '{"password":"****"}',
     }
+
+
+def test_every_request_to_replicas_is_shown_and_every_answer_quoted_without_secrets() -> None:
+    request = HttpRequest(URL, b'{"key":"tk_token"}')
+    requests: Any = shown(HttpRequests((request, request)), (URL, "tk_token"))["requests"]
+    assert requests == [shown(request, (URL, "tk_token"))] * 2
+    answers = HttpAnswers((HttpAnswer(400, body=b"no tk_token"), NoAnswer("away"), HttpAnswer(200, body=b"yes")))
+    assert excerpt(answers, ("tk_token",)) == "no ****\nyes"
