@@ -66,7 +66,7 @@ def _row(runs: Sequence[Shared]) -> Row:
     per_s, modelled = middle([run.per_s for run in runs]), middle([run.modelled_per_s for run in runs])
     free = middle([run.cores for run in runs])
     return Row(
-        f"PostgreSQL and {runs[0].replicas} gateways on one machine",
+        f"gateways on one PostgreSQL, all on one machine: {runs[0].replicas}",
         f"{per_s:.0f}/s (model {modelled:.0f}/s of {free:.1f} cores; µs an alert: gateways {us('gateways')},"
         f" PostgreSQL {us('database')}, load {us('load')})",
     )
