@@ -5,16 +5,20 @@ FROM ${PYTHON_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_ROOT_USER_ACTION=ignore
+# What is in beyond the core, out of pyproject.toml's optional dependencies: --build-arg EXTRAS=aws,kafka
+ARG EXTRAS=aws,expressions,postgres
 WORKDIR /src
-COPY requirements.lock ./
+COPY pyproject.toml requirements-dev.lock ./
+COPY config/image_requirements.py ./config/
 # pip stays outside: what runs has no installer. Of AWS's library only signing and credentials are used, so that what it
 # knows of hundreds of services goes, but for those that give out credentials.
 RUN python -m venv --without-pip /opt/optix-gateway \
-    && python -m pip --python /opt/optix-gateway/bin/python install --require-hashes --only-binary=:all: -r requirements.lock \
+    && python config/image_requirements.py "${EXTRAS}" >requirements.txt \
+    && python -m pip --python /opt/optix-gateway/bin/python install --require-hashes --only-binary=:all: -r requirements.txt \
     && rm -rf /opt/optix-gateway/lib/python3*/site-packages/cel_expr_python/ext \
-    && find /opt/optix-gateway/lib/python3*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
+    && find /opt/optix-gateway/lib/python3*/site-packages -mindepth 3 -maxdepth 3 -type d -path "*/botocore/data/*" \
         ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -r {} +
-COPY pyproject.toml README.md LICENSE ./
+COPY README.md LICENSE ./
 COPY gateway ./gateway
 RUN python -m pip --python /opt/optix-gateway/bin/python install --no-deps .
 

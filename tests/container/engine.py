@@ -120,11 +120,13 @@ class Container:
 
 
 @contextmanager
-def built_container() -> Iterator[Container]:
+def built_container(**build_args: str) -> Iterator[Container]:
+    """RuntimeError with what the build said when it fails."""
     with _alone():
         _make_base()
-        base = f"--build-arg=PYTHON_IMAGE={_BASE}"
-        buildah("build", "--quiet", "--format=docker", base, *_reach_packages(), f"--tag={_IMAGE}", str(PROJECT))
+        given = {"PYTHON_IMAGE": _BASE} | build_args
+        arguments = [f"--build-arg={name}={value}" for name, value in given.items()]
+        buildah("build", "--quiet", "--format=docker", *arguments, *_reach_packages(), f"--tag={_IMAGE}", str(PROJECT))
         name = buildah("from", _IMAGE).strip()
         try:
             root = Path(buildah("mount", name).strip())

@@ -26,9 +26,13 @@ def _succeeds(command: list[str]) -> bool:
     return subprocess.run(command, timeout=60, check=False, capture_output=True).returncode == 0
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _engine() -> None:
+    require("buildah with debootstrap, as root,", available(), "apt install buildah debootstrap")
+
+
 @pytest.fixture(scope="module")
 def container() -> Iterator[Container]:
-    require("buildah with debootstrap, as root,", available(), "apt install buildah debootstrap")
     with built_container() as built:
         yield built
 
