@@ -74,16 +74,17 @@ class GrantedRequest(HttpRequest):
 
 @dataclass(frozen=True, slots=True)
 class SyslogRecord:
-    """One syslog message without its framing; the transport frames it.
+    """One message for a log that answers nothing (syslog, GELF), without its framing; the transport frames it.
 
-    `framing` (TCP and TLS only): "octet" is RFC 6587 octet counting, "lf" a trailing newline.
+    `framing` over TCP and TLS: "octet" is RFC 6587 octet counting, "lf" a trailing newline, "gelf" a trailing NUL. Over
+    UDP only "gelf" matters: in chunks where it is long.
     """
 
     host: str
     port: int
     transport: Literal["udp", "tcp", "tls"]
     data: bytes = field(repr=False)
-    framing: Literal["octet", "lf"] = "octet"
+    framing: Literal["octet", "lf", "gelf"] = "octet"
     tls: Tls = Tls()
 
 

@@ -1,4 +1,4 @@
-"""Carries syslog messages. The protocol has no acknowledgement, so this is what `Written` promises:
+"""Carries syslog and GELF messages. Neither has an acknowledgement, so this is what `Written` promises:
 
 - UDP (RFC 5426): the datagram left this machine, and no refusal came back where one was to be expected.
 - TCP and TLS (RFC 6587, RFC 5425): the receiver's machine acknowledged every byte (on Linux; elsewhere: the connection
@@ -10,6 +10,9 @@ silently in a connection that was dead already.
 
 from __future__ import annotations
 
+import asyncio
+
+from gateway.domain import gelf
 from gateway.domain.message import NoAnswer, SyslogRecord, Written
 from gateway.outbound.datagram import Datagrams
 from gateway.outbound.reasons import of_network, too_slow
@@ -28,7 +31,7 @@ class SyslogTransport:
             if record.transport == "udp":
                 return await self._send_datagram(record, timeout_s)
             return await self._send_frame(record, timeout_s)
-        except (BrokenConnection, CaFileUnusable) as error:
+        except (BrokenConnection, CaFileUnusable, gelf.TooLong) as error:
             return NoAnswer(str(error))
         except OSError as error:
             slow = isinstance(error, TimeoutError) and error.errno is None
@@ -43,7 +46,9 @@ class SyslogTransport:
     async def _send_datagram(self, record: SyslogRecord, timeout_s: float) -> Written:
         key = (record.host, record.port)
         datagrams = self._datagrams.get(key) or self._datagrams.setdefault(key, Datagrams(*key))
-        await datagrams.send(record.data, timeout_s)
+        async with asyncio.timeout(timeout_s):
+            for datagram in gelf.chunks(record.data) if record.framing == "gelf" else (record.data,):
+                await datagrams.send(datagram, timeout_s)
         return Written(len(record.data))
 
     async def _send_frame(self, record: SyslogRecord, timeout_s: float) -> Written:
@@ -56,7 +61,12 @@ class SyslogTransport:
 
 
 def frame(record: SyslogRecord) -> bytes:
-    """RFC 6587, 3.4.1 and 3.4.2. A newline within would end the message early, so with "lf" it becomes a blank."""
+    """RFC 6587, 3.4.1 and 3.4.2. A newline within would end the message early, so with "lf" it becomes a blank.
+
+    In the JSON of GELF no NUL occurs.
+    """
+    if record.framing == "gelf":
+        return record.data + b"\0"
     if record.framing == "octet":
         return b"%d %b" % (len(record.data), record.data)
     return record.data.rstrip(b"\r\n").replace(b"\n", b" ") + b"\n"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,14 +9,24 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from gateway.destinations import Context, load
 from gateway.destinations.gelf import GelfSettings
 from gateway.domain.alert import Alert, Resource
+from gateway.domain.gelf import LARGEST
+from gateway.domain.message import Written
 from gateway.domain.outcome import OutcomeClass
 from gateway.domain.severity import severity_of
 from gateway.domain.text import utf8_bytes
-from tests.destinations.on_call import SUPPRESSED, by_score, huge, outcome, payload, sent
+from tests.destinations.on_call import NOW, SUPPRESSED, by_score, huge, outcome, payload, sent
 
 AlertOf = Callable[..., Alert]
+WRONG_INPUTS = [
+    {"url": url}
+    for url in (
+        *("udp://", "tcp://g.example:0", "tcp://g.example:99999", "tls://u:p@g.example:1", "udp://g.example:1/gelf"),
+        *("tcp://g.example:1?a", "amqp://g.example:1", "tcp://g example:1"),
+    )
+]
 
 
 def said(alert: Alert, **more: Any) -> Any:
@@ -93,7 +104,37 @@ def test_what_graylog_answers_is_understood(status: int, kind: OutcomeClass) -> 
     assert outcome("gelf", status, b"no\x00").kind is kind
 
 
-@pytest.mark.parametrize("wrong", [{"host": ""}, {"url": "g.example"}, {"username": "u"}, {"token": "a b"}])
+@pytest.mark.parametrize(
+    "wrong", [{"host": ""}, {"url": "g.example"}, {"username": "u"}, {"token": "a b"}, *WRONG_INPUTS]
+)
 def test_settings_that_cannot_work_are_mistakes(wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         GelfSettings.model_validate({"url": "https://g.example"} | wrong)
+
+
+@pytest.mark.parametrize(
+    ("url", "to"),
+    [
+        ("tcp://g.example:1514", ("g.example", 1514, "tcp")),
+        ("tls://g.example", ("g.example", 12201, "tls")),
+        ("UDP://[::1]:12201/", ("::1", 12201, "udp")),
+    ],
+)
+def test_the_scheme_says_how_it_goes(alert_of: AlertOf, url: str, to: tuple[str, int, str]) -> None:
+    made = GelfSettings.model_validate({"url": url})
+    record: Any = load("gelf").format(alert_of(), Context("d-1", "r", b"{}", NOW), made)
+    assert (record.host, record.port, record.transport) == to
+    assert json.loads(record.data) == said(alert_of())
+    assert load("gelf").read(Written(7), NOW).kind is OutcomeClass.OK
+
+
+@pytest.mark.parametrize("keys", [{"token": "t"}, {"username": "u", "password": "p"}])
+def test_only_http_takes_credentials(keys: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="HTTP"):
+        GelfSettings.model_validate({"url": "tcp://g.example:12201"} | keys)
+
+
+def test_the_worst_alert_of_all_has_few_enough_chunks(alert_of: AlertOf) -> None:
+    made = GelfSettings.model_validate({"url": "udp://g.example:12201"})
+    record: Any = load("gelf").format(alert_of(**huge("\n")), Context("d-1", "r", b"{}", NOW), made)
+    assert len(record.data) < LARGEST
