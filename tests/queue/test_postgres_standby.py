@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import asyncpg
 import pytest
 
 from gateway.ports import StoreUnavailable
-from tests.postgres_server import OwnServer, own_server
+from tests.load.waiting import holds
+from tests.postgres_server import OwnServer, own_server, standby_of
 from tests.queue.postgres_world import PostgresEngine
-from tests.queue.store_world import an_alert
+from tests.queue.store_world import LEASES, an_alert, now
 
 _WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def server() -> Iterator[OwnServer]:
     with own_server() as found:
         yield found
@@ -50,3 +52,46 @@ async def test_nothing_is_acknowledged_that_no_standby_has_also_not_when_it_come
     assert stored.duplicate
     await connection.close()
     await engine.leave()
+
+
+@pytest.mark.slow
+async def test_what_was_acknowledged_survives_the_loss_of_the_primary_and_work_goes_on_by_itself(
+    server: OwnServer,
+) -> None:
+    with standby_of(server) as standby:
+        connection = await asyncpg.connect(server.url)
+        await _name_standby(connection, "standby")
+        while await connection.fetchval("SELECT sync_state FROM pg_stat_replication") != "sync":
+            pass
+        engine = PostgresEngine(url=f"postgresql://postgres@{server.host},{standby.host}/postgres")
+        store = await engine.open()
+        acknowledged, refused, over = list[str](), list[str](), asyncio.Event()
+
+        async def send() -> None:
+            after = 0
+            while after < 10:
+                try:
+                    acknowledged.append((await store.put(an_alert(now("a")), LEASES)).alert_id)
+                    after += over.is_set()
+                except StoreUnavailable as unavailable:
+                    refused.append(unavailable.reason)
+                    await asyncio.sleep(0.05)
+
+        async def lose() -> None:
+            assert await holds(lambda: len(acknowledged) >= 500, within_s=30)
+            await asyncio.to_thread(server.stop, "immediate")
+            await asyncio.to_thread(standby.promote)
+            over.set()
+
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            group.create_task(lose())
+            for _ in range(20):
+                group.create_task(send())
+        await engine.leave()
+        there = await asyncpg.connect(standby.url)
+        rows = {number for (number,) in await there.fetch("SELECT id FROM alert")}
+        await there.close()
+        connection.terminate()
+    assert refused
+    assert len(acknowledged) >= 700
+    assert {int(each.rpartition("-")[2]) for each in acknowledged} <= rows
