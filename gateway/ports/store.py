@@ -1,15 +1,11 @@
-"""What the pipeline needs from outside. The wiring chooses who fills each port."""
+"""The store: the queue that is a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from gateway.domain.approval import ApprovalRow, Ruling
 from gateway.domain.delivery import Claim, Claims, NewAlert, PutOff, Recorded, Result, RouteState, Stored
-from gateway.domain.message import Answer, Message
-from gateway.domain.outcome import Outcome
-from gateway.domain.policy import Pace
 from gateway.domain.query import (
     AlertRow,
     AlertSelection,
@@ -24,117 +20,9 @@ from gateway.domain.query import (
     Selection,
 )
 from gateway.domain.recording import RecordingPage
-from gateway.domain.remediation import Begun, RemediationRow, Step, Work
 from gateway.domain.silence import Silence
-
-
-class StoreUnavailable(Exception):
-    """The store could not commit. Nothing of the call happened. `reason` is safe to show; `retry_after_s` is a guess at
-    when to try again.
-    """
-
-    def __init__(self, reason: str, retry_after_s: int = 5) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.retry_after_s = retry_after_s
-
-
-class UnknownCursor(Exception):
-    """A list was to go on after a place that is none of this store's. `cursor`: as it was given, unescaped."""
-
-    def __init__(self, cursor: str) -> None:
-        super().__init__("the cursor is of no page of this store")
-        self.cursor = cursor
-
-
-class Clock(Protocol):
-    def now_us(self) -> int:
-        """Microseconds since the epoch."""
-
-    def monotonic_s(self) -> float:
-        """Seconds of a clock that is never set."""
-
-
-class Dice(Protocol):
-    def __call__(self) -> float:
-        """A number from 0 up to, not including, 1."""
-
-
-class Transport(Protocol):
-    """Carries one kind of message. Never raises for what a receiver or the network does: that is `NoAnswer`."""
-
-    async def send(self, message: Message, timeout_s: float) -> Answer: ...
-
-    async def close(self) -> None: ...
-
-
-class Guards(Protocol):
-    """The part of the store that is about people's approval and about what was changed out there."""
-
-    async def ask_approval(self, delivery_id: str, expires_us: int) -> ApprovalRow | None:
-        """How it stands with a delivery that needs a person's approval. Where nobody is asked (any more), one is from
-        now on. None when there is no such delivery.
-        """
-
-    async def rule(self, ruling: Ruling) -> tuple[str, ...]:
-        """Approved deliveries become pending, rejected ones cancelled; the ids that changed. Only what is parked and
-        waits for approval, and whose time is not over, can be decided: a second ruling changes nothing.
-        """
-
-    async def expire_approvals(self) -> tuple[str, ...]:
-        """Cancel what nobody approved in time, so that what comes next is measured from what was told; the ids."""
-
-    async def approvals(self, *, key: str = "", decided: bool = False, limit: int = 500) -> tuple[ApprovalRow, ...]:
-        """Requests that wait, those first that expire first; with `decided` all of them, the youngest first. `key`: of
-        this incident only.
-        """
-
-    async def approval(self, delivery_id: str) -> ApprovalRow | None: ...
-
-    async def begin_work(self, work: Work) -> Begun:
-        """Take the locks, and write down what is asked for before it is done. Work of the same delivery that has no
-        final end goes on under its id, and counts once for the hour.
-        """
-
-    async def put_step(self, work_id: int, step: Step) -> None:
-        """What becomes of one resource; its `before` is on disk before it is replaced. A step without `before` keeps
-        that of an earlier one of the same resource.
-        """
-
-    async def end_work(self, work_id: int | None, holder: str, outcome: str = "", result: str = "") -> None:
-        """Give back the holder's locks, and write the end of a work."""
-
-    async def lock(self, names: tuple[str, ...], holder: str, lease_us: int) -> str:
-        """All of the names or none; who has one of them already, "" when they are the holder's now."""
-
-    async def put_undone(self, work_id: int, resource: str, who: str) -> None: ...
-
-    async def remediations(self, *, limit: int, before: int = 2**62) -> tuple[RemediationRow, ...]:
-        """With ids below `before`, the youngest first."""
-
-    async def remediation(self, work_id: int) -> RemediationRow | None: ...
-
-    async def purge_remediations(self, before_us: int) -> int:
-        """Forget what was asked for before then, in slices; how many went."""
-
-
-class Shared(Protocol):
-    """The part of the store that is about other processes with the same store: replicas."""
-
-    @property
-    def shared(self) -> bool:
-        """Whether there may be others. Where not, every turn is ours and there are no news."""
-
-    async def news(self, within_s: float) -> None:
-        """Wait until another replica changed something that is not asked for all the time, or so long."""
-
-    async def take_turn(self, duty: str, for_s: float) -> bool:
-        """Whether this replica does it, and no other for so long; it may have its turn prolonged."""
-
-    async def take_pace(self, route: str, pace: Pace, most: int) -> tuple[int, float]:
-        """How many deliveries of the route may start, of all replicas together, and seconds until the next may. A
-        negative `most` gives back what was not used.
-        """
+from gateway.ports.guards import Guards
+from gateway.ports.shared import Shared
 
 
 class Store(Guards, Shared, Protocol):
@@ -292,27 +180,3 @@ class Store(Guards, Shared, Protocol):
 
     async def close(self) -> None:
         """Finish what was admitted, then stop."""
-
-
-class Observer(Protocol):
-    """Hears of every step, for logs and metrics. Never raises, never waits."""
-
-    def webhook_accepted(self, source: str, stored: Stored, alert: NewAlert, body_bytes: int) -> None: ...
-
-    def webhook_refused(self, source: str, status: int, reason: str) -> None: ...
-
-    def attempt_ended(self, claim: Claim, result: Result, outcome: Outcome) -> None: ...
-
-    def delivery_put_off(self, claim: Claim, wait: PutOff) -> None: ...
-
-    def lease_lost(self, claim: Claim) -> None: ...
-
-    def lease_expired(self, route: str) -> None: ...
-
-    def route_changed(self, before: RouteState, after: RouteState) -> None: ...
-
-    def deliveries_changed(self, ids: Sequence[str], state: str, by: str) -> None: ...
-
-    def committed(self, seconds: float, items: int) -> None: ...
-
-    def purged(self, alerts: int) -> None: ...
