@@ -49,6 +49,7 @@ SELECT route, key, digest, state, at_us, digest, state, at_us, alert,
 FROM news WHERE EXISTS (SELECT 1 FROM incident WHERE incident.key = news.key)
 ON CONFLICT (route, key) DO UPDATE SET known_digest = excluded.known_digest, known = excluded.known,
     told_us = excluded.told_us, told_alert = excluded.told_alert, reference = excluded.reference
+RETURNING route, key, digest <> known_digest
 """,
     "ttbbiit",
 )
@@ -151,11 +152,11 @@ def delivered(book: Book, news: Sequence[tuple[Incident, int, tuple[bytes, bytes
     An older alert that is sent again counts too: it is what this receiver heard last, and the next alert that differs
     from it puts that right.
     """
-    book.many(
-        DELIVERED,
-        [(*incident, state, digest, now_us, alert, reference) for incident, alert, (state, digest), reference in news],
-    )
-    book.db.executemany(_SETTLE, [incident for incident, *_ in news])
+    rows = [
+        (*incident, state, digest, now_us, alert, reference) for incident, alert, (state, digest), reference in news
+    ]
+    if differing := [(route, key) for route, key, differs in book.many(DELIVERED, rows) if differs]:
+        book.db.executemany(_SETTLE, differing)
 
 
 def undelivered(book: Book, incidents: Sequence[Incident]) -> None:
