@@ -15,6 +15,7 @@ class Silences:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
         self._known: tuple[Silence, ...] = ()
+        self._named_us = 0
 
     async def refresh(self) -> None:
         self._known = await self._store.silences()
@@ -22,7 +23,8 @@ class Silences:
     async def begin(self, values: Mapping[str, Any]) -> Silence:
         """Raises SilenceMistakes; `values` as in `parse_silence`."""
         now_us = self._clock.now_us()
-        silence = parse_silence(values, silence_id=f"{now_us:x}", now_us=now_us)
+        self._named_us = max(now_us, self._named_us + 1)  # two of one microsecond are two
+        silence = parse_silence(values, silence_id=f"{self._named_us:x}", now_us=now_us)
         await self._store.put_silence(silence)
         await self.refresh()
         return silence

@@ -219,3 +219,10 @@ async def test_a_receiver_that_refuses_a_group_is_not_asked_at_night_for_the_res
     await world.pass_time(60)
     assert len(world.receiver.sent) == 3
     assert world.journal.put_off == []
+
+
+async def test_two_silences_of_one_microsecond_are_two(world: World) -> None:
+    await world.start()
+    ids = {await silence(world, 1), await silence(world, 2)}
+    assert {known.id for known in world.silences.all()} == ids
+    assert len(ids) == 2
