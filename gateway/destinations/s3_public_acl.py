@@ -31,7 +31,6 @@ from gateway.domain.message import Answer, AwsAccess, AwsRequest, HttpAnswer
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.remediation import Step, StepWord
 
-_ARN = "arn:aws:s3:::"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _HOST = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -71,7 +70,8 @@ class S3PublicAcl:
                 "the alert's environment is no AWS account number of 12 digits, so whose bucket it is cannot be checked"
             )
         if not _BUCKET.fullmatch(_bucket(target)):
-            return "the resource is no name of a bucket"
+            # Filters and locks go by the name: one bucket must not have two.
+            return "the resource is no name of a bucket (an ARN is none)"
         return ""
 
     def look(self, target: Target, settings: S3PublicAclSettings) -> AwsRequest:
@@ -104,7 +104,10 @@ class S3PublicAcl:
         outcome = read_aws(answer, datetime.now(UTC))
         if outcome.kind is OutcomeClass.OK:
             return Found(outcome)
-        return _not_seen(target, answer, outcome)
+        found = _not_seen(target._replace(unsure=True), answer, outcome)  # whose it is was asked before
+        if found.ended:
+            return found
+        return Found(outcome, ended=Step(target.resource, StepWord.FAILED, outcome.reason))
 
 
 def _seen(target: Target, answer: HttpAnswer, outcome: Outcome) -> Found:
@@ -148,7 +151,7 @@ _DENIED = "the bucket belongs to another account, or the credentials may not s3:
 
 
 def _bucket(target: Target) -> str:
-    return target.resource.strip().removeprefix(_ARN)
+    return target.resource
 
 
 def _request(

@@ -20,7 +20,8 @@ from gateway.ports import Store, Transport
 
 _ONE_S = 15.0
 _MOST_LOOKS = 4
-_WORST_FIRST = (OutcomeClass.RATE_LIMITED, OutcomeClass.RETRY, OutcomeClass.AUTH, OutcomeClass.REJECTED)
+_WORST_FIRST = (OutcomeClass.RATE_LIMITED, OutcomeClass.RETRY, OutcomeClass.AUTH)
+_MAY_HAVE_WRITTEN = (StepWord.CHANGING, StepWord.CHANGED, StepWord.FAILED)  # an answer may be lost
 _NO_TIME = Outcome(OutcomeClass.RETRY, "no time was left for it")
 _SAID = 200
 
@@ -102,8 +103,12 @@ class _Hand:
         return target, Found(Outcome(OutcomeClass.REJECTED, said), ended=ended)
 
     async def _wrote(self, target: Target, setting: str) -> Found:
+        """`ended` is None only where it is written for certain."""
         answer = await self._asked(self._remedy.write(target, setting, self._settings))
-        return self._remedy.wrote(target, answer)
+        found = self._remedy.wrote(target, answer)
+        if found.ended or found.outcome.kind is OutcomeClass.OK:
+            return found
+        return found._replace(ended=Step(target.resource, StepWord.FAILED, found.outcome.reason))
 
     async def _asked(self, message: Message) -> Answer:
         self.answer = await self._transport.send(message, self._limit_s)
@@ -132,12 +137,7 @@ def _can_be_undone(step: StepRow) -> bool:
 
 def _nothing_to_do(target: Target, setting: str, earlier: StepRow | None) -> Step:
     """Where an attempt before this one was cut off after it wrote, the change is its own."""
-    if (
-        earlier
-        and earlier.before
-        and earlier.word in (StepWord.CHANGING, StepWord.CHANGED)
-        and setting == earlier.after
-    ):
+    if earlier and earlier.before and earlier.word in _MAY_HAVE_WRITTEN and setting == earlier.after:
         return Step(target.resource, StepWord.CHANGED, earlier.said)
     return Step(target.resource, StepWord.SAFE)
 
@@ -149,4 +149,7 @@ def _together(outcomes: Sequence[Outcome], words: Counter[StepWord], *, dry_run:
         for outcome in outcomes:
             if outcome.kind is kind:
                 return Outcome(kind, f"{said}; {outcome.reason}", outcome.status, outcome.hint_s)
+    for outcome in outcomes:
+        if outcome.kind is not OutcomeClass.OK:  # what it means for another request, it does not mean for all buckets
+            return Outcome(OutcomeClass.REJECTED, f"{said}; {outcome.reason}", outcome.status, outcome.hint_s)
     return Outcome(OutcomeClass.OK, said)

@@ -21,7 +21,7 @@ from gateway.destinations._s3_acl import (
     write_acl,
 )
 from gateway.destinations.s3_public_acl import REMEDY, S3PublicAclSettings
-from gateway.domain.message import AwsRequest, Declined, HttpAnswer, NoAnswer
+from gateway.domain.message import Answer, AwsRequest, Declined, HttpAnswer, NoAnswer
 from gateway.domain.outcome import OutcomeClass
 from gateway.domain.remediation import StepWord
 
@@ -104,7 +104,7 @@ def test_the_owner_is_named_in_every_request() -> None:
 @pytest.mark.parametrize(
     ("bucket", "url"),
     [
-        ("arn:aws:s3:::my-bucket", "https://my-bucket.s3.eu-west-1.amazonaws.com/?acl="),
+        ("my-bucket", "https://my-bucket.s3.eu-west-1.amazonaws.com/?acl="),
         ("with.dots", "https://s3.eu-west-1.amazonaws.com/with.dots?acl="),
         ("Old_Name", "https://s3.eu-west-1.amazonaws.com/Old_Name?acl="),
     ],
@@ -128,6 +128,8 @@ def test_each_account_has_its_own_role() -> None:
         {"environment": "123456789012:role/other"},
         {"resource": "log_profile (Ref: no_reference_found, File: main.tf) branch: dev"},
         {"resource": "bucket?policy"},
+        {"resource": "arn:aws:s3:::bucket"},
+        {"resource": " bucket"},
         {"resource": "a/../b"},
         {"resource": ""},
     ],
@@ -151,6 +153,24 @@ def test_where_the_owner_may_be_another_it_is_asked_once_more_without_naming_one
     denied = REMEDY.read(found.next, answer(403, "AccessDenied"))
     assert denied.ended is not None
     assert (denied.ended.word, denied.outcome.kind) == (StepWord.FAILED, OutcomeClass.REJECTED)
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        answer(403, "AccessDenied"),
+        answer(301, "PermanentRedirect", **{"x-amz-bucket-region": "us-east-2"}),
+        answer(400, "EntityTooLarge"),
+        answer(500, "InternalError"),
+        NoAnswer("connection reset"),
+    ],
+)
+def test_a_change_that_is_refused_has_failed_and_is_asked_for_nowhere_else(refused: Answer) -> None:
+    wrote = REMEDY.wrote(target(), refused)
+    assert wrote.next is None
+    assert wrote.ended is not None
+    assert wrote.ended.word is StepWord.FAILED
+    assert wrote.outcome.kind is not OutcomeClass.OK
 
 
 @pytest.mark.parametrize(

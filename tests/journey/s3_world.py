@@ -45,6 +45,7 @@ class Door:
     session: ClientSession
     owners: dict[str, str] = field(default_factory=dict)
     refusals: dict[str, tuple[int, str]] = field(default_factory=dict)
+    unwritable: set[str] = field(default_factory=set)  # may be read, not written
     regions: dict[str, str] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     reads: list[str] = field(default_factory=list)
@@ -77,6 +78,8 @@ class Door:
         refusal = self.refusals.get(bucket)
         if refusal and (refusal != SWITCHED_OFF or request.method == "PUT"):
             return _refusal(*refusal)
+        if request.method == "PUT" and bucket in self.unwritable:
+            return _refusal(*DENIED)
         if request.method == "PUT" and self.lost:
             self.lost -= 1
             self.written.set()

@@ -100,6 +100,14 @@ async def test_nothing_is_called_changed_when_nothing_was(tmp_path: Path, door: 
     assert door.writes == []
 
 
+async def test_a_bucket_that_may_not_be_written_is_not_called_changed(tmp_path: Path, door: Door) -> None:
+    bucket = door.bucket(public("READ"))
+    door.unwritable.add(bucket)
+    entry = await run(door, tmp_path, alert_about(bucket), "dead")
+    assert words(entry) == {bucket: "failed"}
+    assert door.grants(bucket) == [(ALL_USERS, "READ")]
+
+
 async def test_a_bucket_that_fails_keeps_no_other_from_its_turn(tmp_path: Path, door: Door) -> None:
     first, denied, odd, last = (
         door.bucket(public("READ")),
