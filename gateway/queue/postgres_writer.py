@@ -12,8 +12,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
-from operator import attrgetter
 from typing import TypeVar, cast
 
 import structlog
@@ -28,7 +26,7 @@ from gateway.queue.postgres_book import Connected, PostgresBook, in_step
 from gateway.queue.postgres_link import Failure, Link, Server, describe, failure_of
 from gateway.queue.postgres_locks import LOCK, wanted
 from gateway.queue.postgres_reader import is_of_database
-from gateway.queue.transaction import Call, Outcome, Outcomes, Work, refuse
+from gateway.queue.transaction import Call, Outcome, Outcomes, Work, refuse, together
 from gateway.queue.writer import MOST_WAITING_BYTES, up_to, wake
 
 A = TypeVar("A")
@@ -151,7 +149,7 @@ class PostgresWriter:
 
     async def _commit(self, link: Link, calls: Sequence[Call]) -> tuple[Outcomes, str]:
         """What each call is answered, and why the connection is lost ("" when it is not)."""
-        run, reason = _together, ""
+        run, reason = together, ""
         for _ in range(_MOST_TIMES):
             try:
                 return await self._attempt(link, calls, run), ""
@@ -196,15 +194,6 @@ def _in_order(calls: list[Call]) -> list[Call]:
 def _is_news(outcome: Outcome) -> bool:
     call, found = outcome
     return call.work in _NEWS or (isinstance(found, Stored) and bool(found.waiting))
-
-
-def _together(book: Book, calls: Sequence[Call]) -> Outcomes:
-    """Neighbours of one kind go in one piece of work, in the order they came."""
-    outcomes: Outcomes = []
-    for work, group in groupby(calls, attrgetter("work")):
-        same: list[Call] = list(group)
-        outcomes += zip(same, work(book, [call.argument for call in same]), strict=True)
-    return outcomes
 
 
 def _one_by_one(book: Book, calls: Sequence[Call]) -> Outcomes:

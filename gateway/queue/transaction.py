@@ -39,7 +39,7 @@ Outcomes: TypeAlias = list[Outcome]
 def commit(book: SqliteBook, urgent: Sequence[Call], ingest: Sequence[Call]) -> tuple[Outcomes, str]:
     """What each call is answered, and why this process must end ("" when it need not)."""
     calls = [*urgent, *ingest]
-    failure, outcomes, error = _attempt(book, calls, _together)
+    failure, outcomes, error = _attempt(book, calls, together)
     if failure is Failure.ITEM:
         # A savepoint for each call would cost every batch; a bad call is rare: only its batch pays, by running twice.
         failure, outcomes, error = _attempt(book, calls, _one_by_one)
@@ -80,7 +80,7 @@ def _roll_back(book: SqliteBook, failure: Failure) -> Failure:
     return failure
 
 
-def _together(book: Book, calls: Sequence[Call]) -> Outcomes:
+def together(book: Book, calls: Sequence[Call]) -> Outcomes:
     """Neighbours of one kind go in one piece of work, in the order they came."""
     outcomes: Outcomes = []
     for work, group in groupby(calls, attrgetter("work")):
