@@ -190,6 +190,23 @@ async def test_undoing_puts_back_exactly_what_was_there(tmp_path: Path, door: Do
         assert "nothing to put back" in again["error"]
 
 
+async def test_an_undo_that_is_refused_is_not_called_done_and_can_be_asked_for_again(
+    tmp_path: Path, door: Door
+) -> None:
+    bucket = door.bucket(public("READ"))
+    async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
+        alert = await client.accepted(alert_about(bucket))
+        await client.until_state("delivered", (alert, "fix"))
+        id_ = (await trail(client))["id"]
+        door.unwritable.add(bucket)
+        refused = await client.change(f"/api/v1/remediations/{id_}/undo")
+        assert (refused["undone"], refused["steps"][0]["word"]) == (False, "failed")
+        assert door.grants(bucket) == []
+        door.unwritable.clear()
+        assert (await client.change(f"/api/v1/remediations/{id_}/undo"))["undone"] is True
+        assert door.grants(bucket) == [(ALL_USERS, "READ")]
+
+
 async def test_what_somebody_else_changed_since_is_not_undone_unless_forced(tmp_path: Path, door: Door) -> None:
     bucket = door.bucket(public("READ"), private("READ"))
     before = door.grants(bucket)
