@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -13,12 +13,19 @@ from gateway.domain.alert import JSON
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-_COLUMNS = ("delivery", "verdict", "expires_at", "environment", "rule", "severity", "who", "why", "plan", "summary")
+_COLUMNS = (
+    *("delivery", "verdict", "expires_at", "environment", "rule", "severity", "who", "why", "plan_id", "plan"),
+    "summary",
+)
 _DONE = {"approve": "approved", "reject": "rejected"}
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", show_default=False, help="Deliveries, as `list` shows.")]
 Incident = Annotated[
     str | None, typer.Option("--incident", metavar="KEY", help="All that waits of one incident, instead of ids.")
+]
+PlanId = Annotated[
+    str,
+    typer.Option("--plan", metavar="PLAN_ID", help="Only if that is still what would be done: `plan_id` of `show`."),
 ]
 Reason = Annotated[str, typer.Option(help="Why, for whoever asks later.")]
 Author = Annotated[str, typer.Option(help="Who; the login name unless given.")]
@@ -42,31 +49,71 @@ def list_(
     page(_COLUMNS, rows_of(found, "approvals"), None)
 
 
-def _deciding(verb: str) -> Callable[..., None]:
-    def command(
-        ids: Ids = None,
-        *,
-        incident: Incident = None,
-        reason: Reason = "",
-        author: Author = "",
-        env_file: EnvFiles = None,
-        url: Url = None,
-        json_: AsJson = False,
-    ) -> None:
-        if bool(ids) == bool(incident):
-            raise fail(f"Say what to {verb}: ids, or --incident KEY, and not both.", code=2)
-        said: dict[str, JSON] = {"author": author or login(), "reason": reason}
-        ops = Ops.of(load_settings(env_file), url)
-        if incident:
-            _decide_all(verb, incident, said, ops, json_=json_)
-        else:
-            _decide_each(verb, ids or [], said, ops, json_=json_)
-
-    return command
+@app.command()
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A delivery, as `list` shows it.")],
+    *,
+    env_file: EnvFiles = None,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """Show one request, with every step of what would be done."""
+    found = Ops.of(load_settings(env_file), url).get("approvals", id_)
+    if json_:
+        as_json(dict(found))
+        return
+    for key, value in found.items():
+        if key != "steps":
+            line(f"{key:12} {cell(value)}".rstrip())
+    steps = found.get("steps")
+    for step in steps if isinstance(steps, list) else []:
+        line(f"    {cell(step)}")
 
 
-for _verb, _words in (("approve", "Let these deliveries go"), ("reject", "Give these deliveries up")):
-    app.command(_verb, help=f"{_words}. What is decided already stays so.")(_deciding(_verb))
+@app.command()
+def approve(
+    ids: Ids = None,
+    *,
+    incident: Incident = None,
+    plan: PlanId = "",
+    reason: Reason = "",
+    author: Author = "",
+    env_file: EnvFiles = None,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """Let these deliveries go. What is decided already stays so."""
+    if plan and len(ids or []) != 1:
+        raise fail("--plan is about one delivery: name its id.", code=2)
+    said: dict[str, JSON] = {"author": author or login(), "reason": reason, **({"plan": plan} if plan else {})}
+    _decide("approve", ids or [], incident, said, Ops.of(load_settings(env_file), url), json_=json_)
+
+
+@app.command()
+def reject(
+    ids: Ids = None,
+    *,
+    incident: Incident = None,
+    reason: Reason = "",
+    author: Author = "",
+    env_file: EnvFiles = None,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """Give these deliveries up. What is decided already stays so."""
+    said: dict[str, JSON] = {"author": author or login(), "reason": reason}
+    _decide("reject", ids or [], incident, said, Ops.of(load_settings(env_file), url), json_=json_)
+
+
+def _decide(
+    verb: str, ids: Sequence[str], incident: str | None, said: dict[str, JSON], ops: Ops, *, json_: bool
+) -> None:
+    if bool(ids) == bool(incident):
+        raise fail(f"Say what to {verb}: ids, or --incident KEY, and not both.", code=2)
+    if incident:
+        _decide_all(verb, incident, said, ops, json_=json_)
+    else:
+        _decide_each(verb, ids, said, ops, json_=json_)
 
 
 def _decide_each(verb: str, ids: Sequence[str], said: dict[str, JSON], ops: Ops, *, json_: bool) -> None:

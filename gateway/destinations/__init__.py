@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from gateway.destinations._remedy import Remedy
 
 
+class SecretAddress(SecretStr):
+    """A secret that says where to send, and not only who we are."""
+
+
 class DestinationSettings(BaseModel):
     """A kind's own keys of a route file: field `url` is key `URL`. Secrets are `SecretStr`; a `_FILE` form of every
     key is read before this model sees it.
@@ -41,6 +45,10 @@ class DestinationSettings(BaseModel):
         """Every secret in here, for masking what is shown; longest first, so that one inside another is hidden too."""
         found = {v.get_secret_value() for v in self.__dict__.values() if isinstance(v, SecretStr)}
         return tuple(sorted(found - {""}, key=len, reverse=True))
+
+    def addresses(self) -> tuple[str, ...]:
+        """What of the secrets says where to send, in the order of the keys."""
+        return tuple([v.get_secret_value() for v in self.__dict__.values() if isinstance(v, SecretAddress)])
 
     def against_digests(self) -> str:
         """Why these settings cannot tell several alerts in one message, and what to do about it; "" when they can."""

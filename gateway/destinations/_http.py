@@ -9,13 +9,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
 
+from gateway.destinations import SecretAddress
 from gateway.domain.alert import JSON
 from gateway.domain.message import HttpAnswer, HttpRequest, Tls
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.url import is_http
 
 
-def _checked(url: SecretStr) -> SecretStr:
+def _checked(url: SecretAddress) -> SecretAddress:
     if not is_http(url.get_secret_value()):
         raise ValueError("must be a whole URL, as in https://host/path, without blanks")
     return url
@@ -31,7 +32,7 @@ def _checked_token(token: SecretStr) -> SecretStr:
 Token = Annotated[SecretStr, AfterValidator(_checked_token)]
 """A credential that goes into a header."""
 
-HookUrl = Annotated[SecretStr, AfterValidator(_checked)]
+HookUrl = Annotated[SecretAddress, AfterValidator(_checked)]
 """A URL that is itself the credential."""
 
 

@@ -18,9 +18,9 @@ from datetime import datetime
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 
-from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations import Context, Destination, DestinationSettings, SecretAddress
 from gateway.destinations._extra import needs
 from gateway.destinations._follow_up import follow_up
 from gateway.destinations._report import Manner, report
@@ -39,7 +39,7 @@ _BREAK = "\u200b"
 _TRAPS = re.compile(r"[@<]|\](?=\()")
 
 
-def _checked(url: SecretStr) -> SecretStr:
+def _checked(url: SecretAddress) -> SecretAddress:
     value = url.get_secret_value()
     if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_.+-]*://\S+", value) or not value.isprintable():
         raise ValueError("must be one URL of Apprise's, as in schema://token/target")
@@ -47,7 +47,7 @@ def _checked(url: SecretStr) -> SecretStr:
 
 
 class AppriseSettings(DestinationSettings):
-    url: Annotated[SecretStr, AfterValidator(_checked)] = Field(
+    url: Annotated[SecretAddress, AfterValidator(_checked)] = Field(
         description="one URL of Apprise's, with one target: a repeat after a failure reaches all of them"
     )
 

@@ -20,7 +20,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.destinations import Context, Destination
+from gateway.destinations import Context, Destination, SecretAddress
 from gateway.destinations._follow_up import FollowUp, follow_up
 from gateway.destinations._http import as_json, json_object, post_json, text_of
 from gateway.destinations._sign_in import SignIn
@@ -58,7 +58,7 @@ def _checked(url: str) -> str:
     return url.rstrip("/") + "/"
 
 
-def _checked_topic(topic: SecretStr) -> SecretStr:
+def _checked_topic(topic: SecretAddress) -> SecretAddress:
     text = topic.get_secret_value()
     if not (text.isascii() and 1 <= len(text) <= 64 and text.replace("-", "").replace("_", "a").isalnum()):
         raise ValueError("must be 1 to 64 letters, figures, - and _")
@@ -67,7 +67,7 @@ def _checked_topic(topic: SecretStr) -> SecretStr:
 
 class NtfySettings(SignIn):
     url: Annotated[str, AfterValidator(_checked)] = Field("https://ntfy.sh/", description="the server's address")
-    topic: Annotated[SecretStr, AfterValidator(_checked_topic)] = Field(
+    topic: Annotated[SecretAddress, AfterValidator(_checked_topic)] = Field(
         description="the topic; whoever knows it on an open server can read it"
     )
     token: SecretStr | None = Field(None, description="access token (tk_…)")

@@ -17,9 +17,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 
-from gateway.destinations import Context, Destination
+from gateway.destinations import Context, Destination, SecretAddress
 from gateway.destinations._follow_up import follow_up
 from gateway.destinations._http import explained, json_object, post_json, text_of, unproven
 from gateway.destinations._on_call import ClosesEach
@@ -48,7 +48,7 @@ _SEVERITIES = {
 }
 
 
-def _checked_key(key: SecretStr) -> SecretStr:
+def _checked_key(key: SecretAddress) -> SecretAddress:
     text = key.get_secret_value()
     if not (text.isascii() and text.isalnum() and len(text) <= _FIELD):
         raise ValueError("must be the integration key: 32 letters and figures")
@@ -60,7 +60,7 @@ class PagerDutySettings(ClosesEach):
         "https://events.pagerduty.com",
         description="the service; https://events.eu.pagerduty.com for an account in the EU",
     )
-    routing_key: Annotated[SecretStr, AfterValidator(_checked_key)] = Field(
+    routing_key: Annotated[SecretAddress, AfterValidator(_checked_key)] = Field(
         description="the integration key of an Events API v2 integration"
     )
 

@@ -18,7 +18,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from gateway.destinations import Context, Destination, DestinationSettings
+from gateway.destinations import Context, Destination, DestinationSettings, SecretAddress
 from gateway.destinations._follow_up import follow_up
 from gateway.destinations._form import post_form
 from gateway.destinations._http import base_url, explained, json_object, seconds_of, text_of, unproven
@@ -41,7 +41,7 @@ _PRIORITIES = {Severity.CRITICAL: 1, Severity.HIGH: 1, Severity.MEDIUM: 0, Sever
 
 class PushoverSettings(DestinationSettings):
     token: SecretStr = Field(min_length=1, description="the application's API token")
-    user: SecretStr = Field(min_length=1, description="the key of a user or of a group")
+    user: SecretAddress = Field(min_length=1, description="the key of a user or of a group")
     device: str | None = Field(
         None, pattern=r"^[\w,-]{1,200}$", description="only to these devices, with commas between"
     )

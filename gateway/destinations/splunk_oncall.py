@@ -17,9 +17,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field
 
-from gateway.destinations import Context, Destination
+from gateway.destinations import Context, Destination, SecretAddress
 from gateway.destinations._http import HookUrl, explained, json_object, post_json, text_of, unproven
 from gateway.destinations._on_call import ClosesEach
 from gateway.destinations._report import report
@@ -43,7 +43,7 @@ _TYPES = {
 }
 
 
-def _with_routing_key(url: SecretStr) -> SecretStr:
+def _with_routing_key(url: SecretAddress) -> SecretAddress:
     if "$" in url.get_secret_value():
         raise ValueError("must end with a routing key of yours in place of $routing_key")
     return url

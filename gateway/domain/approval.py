@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import sha256
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -14,6 +16,7 @@ APPROVAL_HOLD = "approval"
 """What a delivery waits for that a person has to approve."""
 
 _SECOND_US = 1_000_000
+_PLAN_DIGITS = 12
 
 
 class Verdict(StrEnum):
@@ -35,17 +38,22 @@ class ApprovalRule:
 
 
 class Ruling(NamedTuple):
-    """A person's decision about these deliveries. `verdict`: approved or rejected."""
+    """A person's decision about these deliveries. `verdict`: approved or rejected. `plan_ids`: delivery -> what exactly
+    was agreed to (`plan_id`); needed where it is approved.
+    """
 
     delivery_ids: tuple[str, ...]
     verdict: Verdict
     who: str
     why: str = ""
+    plan_ids: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRow:
-    """A request. `delivery`, `alert`: the gateway's ids. `key`: of the incident. `decided_us` None: not yet."""
+    """A request. `delivery`, `alert`: the gateway's ids. `key`: of the incident. `decided_us` None: not yet. `plan_id`:
+    of what was approved, "" where nothing is.
+    """
 
     delivery: str
     alert: str
@@ -61,6 +69,16 @@ class ApprovalRow:
     decided_us: int | None = None
     who: str = ""
     why: str = ""
+    plan_id: str = ""
+
+
+def plan_id(said: Iterable[str]) -> str:
+    """Twelve hex digits that stand for what would be done, and by whom. Another order is another plan."""
+    digest = sha256()
+    for text in said:
+        encoded = text.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+    return digest.hexdigest()[:_PLAN_DIGITS]
 
 
 def waits_until(expires_us: int) -> str:

@@ -18,7 +18,7 @@ from gateway.domain.delivery import NewAlert, NewDelivery
 from gateway.domain.optix import console_url, parse
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.dispatch import Dispatcher
-from gateway.pipeline.plan import plan_of
+from gateway.pipeline.plan import Plan, plan_of
 from gateway.ports import Clock, Store, StoreUnavailable
 
 _LOOK_EVERY_S = 30.0
@@ -38,10 +38,10 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`plan`: what would be done, in words; "" when the alert or its route is gone."""
+    """`plan`: what would be done; None where it was not asked for, or when the alert or its route is gone."""
 
     row: ApprovalRow
-    plan: str
+    plan: Plan | None
 
 
 class Approvals:
@@ -95,7 +95,7 @@ class Approvals:
         return tuple([Request(row, await self.plan(row)) for row in await self._store.approvals(key=key)])
 
     async def all(self, limit: int) -> tuple[Request, ...]:
-        return tuple([Request(row, "") for row in await self._store.approvals(decided=True, limit=limit)])
+        return tuple([Request(row, None) for row in await self._store.approvals(decided=True, limit=limit)])
 
     async def one(self, delivery_id: str) -> Request | None:
         row = await self._store.approval(delivery_id)
@@ -108,9 +108,17 @@ class Approvals:
         found = await self.one(delivery_id)
         return found if found and found.row.asked_us == asked_us else None
 
-    async def rule(self, ids: Sequence[str], verdict: Verdict, *, who: str, why: str) -> tuple[str, ...]:
-        """The deliveries that were decided now; what is decided already stays so."""
-        changed = await self._store.rule(Ruling(tuple(ids), verdict, who, why))
+    async def rule(
+        self, ids: Sequence[str], verdict: Verdict, *, who: str, why: str, plan_id: str = ""
+    ) -> tuple[str, ...]:
+        """The deliveries that were decided now; what is decided already stays so. `plan_id`: what whoever approves was
+        shown, "" for whatever would be done now: where it is another one, nothing is approved.
+        """
+        plan_ids: dict[str, str] = {}
+        if verdict is Verdict.APPROVED:
+            plan_ids = {name: now for name in ids if (now := await self._plan_id(name)) and plan_id in ("", now)}
+            ids = tuple(plan_ids)
+        changed = await self._store.rule(Ruling(tuple(ids), verdict, who, why, plan_ids))
         if changed:
             structlog.get_logger().info("approval.decided", verdict=verdict, deliveries=changed, who=who, why=why[:300])
             self._dispatcher.wake([delivery_id.partition(".")[2] for delivery_id in changed])
@@ -122,10 +130,14 @@ class Approvals:
         ids = [row.delivery for row in await self._store.approvals(key=key)]
         return await self.rule(ids, verdict, who=who, why=why)
 
-    async def plan(self, row: ApprovalRow) -> str:
+    async def plan(self, row: ApprovalRow) -> Plan | None:
         alert = await self._alert(row)
         route = self._routes.get(row.route)
-        return plan_of(route, alert) if alert and route else ""
+        return plan_of(route, alert) if alert and route else None
+
+    async def _plan_id(self, delivery_id: str) -> str:
+        found = await self.one(delivery_id)
+        return found.plan.id if found and found.plan else ""
 
     async def _alert(self, row: ApprovalRow) -> Alert | None:
         found = await self._store.alert(row.alert, stopped=())
@@ -148,7 +160,8 @@ class Approvals:
         alert = await self._alert(row) if notify else None
         if route is None or alert is None:
             return
-        body = json.dumps(self._event(row, alert, await self.plan(row)), ensure_ascii=False).encode("utf-8", "replace")
+        event = self._event(row, alert, plan_of(route, alert))
+        body = json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
         digest = sha256(f"{approval.SOURCE}\0{row.delivery}\0{row.asked_us}".encode()).digest()
         new = NewAlert(
             approval.SOURCE,
@@ -165,11 +178,12 @@ class Approvals:
         )
         self._dispatcher.arrange(await self._store.put(new, {}))
 
-    def _event(self, row: ApprovalRow, alert: Alert, plan: str) -> dict[str, JSON]:
+    def _event(self, row: ApprovalRow, alert: Alert, plan: Plan) -> dict[str, JSON]:
         listed = alert.resources[:_MOST_RESOURCES]
-        how = f"optix-gateway approvals approve {row.delivery}"
+        how = f"optix-gateway approvals approve {row.delivery} --plan {plan.id}"
         link = self._links.to(row)
-        details = f"{plan}. {approval.waits_until(row.expires_us).capitalize()}. By command: {how}"
+        again = f"{_sentence(row.why)} " if row.why else ""
+        details = f"{plan.text}. {again}{_sentence(approval.waits_until(row.expires_us))} By command: {how}"
         return {
             "eventType": approval.EVENT_TYPE,
             "payloadData": {
@@ -185,3 +199,7 @@ class Approvals:
                 approval.LINK: link or console_url(alert),
             },
         }
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

@@ -69,7 +69,7 @@ def explain(
         verdicts=table.explain(read),
         requests={name: _request(named[name], read, body, now_us) for name in (*told, *stand_ins)},
         decisions=choice.decisions,
-        plans={name: plan_of(named[name], read) for name in told if named[name].approval or named[name].guard},
+        plans={name: plan_of(named[name], read).text for name in told if named[name].approval or named[name].guard},
         routes=told,
         stand_ins=stand_ins,
         open_questions={made.route: said for made in choice.deliveries if (said := _open_question(made))},

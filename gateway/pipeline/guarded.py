@@ -59,9 +59,9 @@ class Guarded:
     async def _passed(self, route: ConfiguredRoute, claim: Claim, alert: Alert, context: Context, send: Send) -> Tried:
         agreed = ""
         if route.approval:
-            row = await self._asked(route.approval, claim)
+            row = await self._asked(route.approval, claim, plan_of(route, alert).id)
             if row is None or row.verdict is not Verdict.APPROVED:
-                return _parked(waits_until(row.expires_us) if row else "there is no such delivery", "approval")
+                return _parked(_waits(row) if row else "there is no such delivery", "approval")
             agreed = f"{row.who}: {row.why}" if row.why else row.who
         if route.guard is None:
             return await send(route, alert, context)
@@ -81,8 +81,8 @@ class Guarded:
         now_open = {resource.info for resource in detail.resources if resource.state == OPEN}
         return tuple([passed and r.info in now_open for passed, r in zip(passes, alert.resources, strict=True)])
 
-    async def _asked(self, rule: ApprovalRule, claim: Claim) -> ApprovalRow | None:
-        return await self._store.ask_approval(claim.delivery_id, self._clock.now_us() + rule.expires_us)
+    async def _asked(self, rule: ApprovalRule, claim: Claim, plan_id: str) -> ApprovalRow | None:
+        return await self._store.ask_approval(claim.delivery_id, self._clock.now_us() + rule.expires_us, plan_id)
 
     async def _changing(
         self,
@@ -122,8 +122,7 @@ class Guarded:
         if route.destination.remedy is not None:
             return Tried(*await self._remediator.carry_out(route, guard, work_id, targets_of(alert)))
         if guard.dry_run:
-            said = f"DRY_RUN: nothing was sent; it would be {plan_of(route, alert)}"
-            return Tried(Outcome(OutcomeClass.OK, said))
+            return Tried(Outcome(OutcomeClass.OK, plan_of(route, alert).text))
         return await send(route, alert, context)
 
 
@@ -137,12 +136,16 @@ def _work(route: ConfiguredRoute, guard: Guard, claim: Claim, alert: Alert, agre
         environment=alert.environment,
         rule=alert.rule,
         locks=locks_of(alert),
-        plan=plan_of(route, alert),
+        plan=plan_of(route, alert).text,
         dry_run=guard.dry_run,
         agreed=agreed,
         hourly=guard.hourly,
         lease_us=int(route.policy.timeout_s * _SECOND_US) + _LEASE_MARGIN_US,
     )
+
+
+def _waits(row: ApprovalRow) -> str:
+    return waits_until(row.expires_us) + (f" ({row.why})" if row.why else "")
 
 
 def _not_begun(begun: Begun, guard: Guard) -> Tried:

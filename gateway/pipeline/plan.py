@@ -1,14 +1,33 @@
-"""What would be done on a route that changes things or asks first, in words: for `explain` and for whoever approves."""
+"""What would be done on a route that changes things or asks first: in words for people, and as an id for what exactly
+somebody agrees to.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from gateway.destinations._remedy import Target
+from gateway.domain import approval
 from gateway.domain.alert import Alert
-from gateway.domain.remediation import narrowed, passing
+from gateway.domain.remediation import NOTHING_OPEN, narrowed, passing
 from gateway.domain.text import code_points, fit_list
 from gateway.pipeline.configured import ConfiguredRoute
 
 _LONGEST_PLAN = 1000
+_DRY_RUN = "DRY_RUN, nothing is changed; otherwise: "
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`text`: in one line; a long one is cut, with a true count. `steps`: a line for each resource, none left out;
+    empty where the alert is passed on as a whole. `id`: the same only while the same would be done by the same
+    receiver with the same settings.
+    """
+
+    text: str
+    steps: tuple[str, ...]
+    id: str
 
 
 def targets_of(alert: Alert) -> tuple[Target, ...]:
@@ -17,12 +36,27 @@ def targets_of(alert: Alert) -> tuple[Target, ...]:
     return tuple(Target(name, alert.environment, alert.rule) for name in names)
 
 
-def plan_of(route: ConfiguredRoute, alert: Alert) -> str:
-    """What is asked for on such a route, in words, without looking at anything."""
+def plan_of(route: ConfiguredRoute, alert: Alert) -> Plan:
+    """What is asked for on such a route, without looking at anything. `alert`: as it was received."""
     if route.guard is None:
-        return f"{route.kind} is sent the alert"
+        text = f"{route.kind} is sent the alert"
+        return Plan(text, (), approval.plan_id(_receiver(route)))
     targets, remedy = targets_of(narrowed(alert, passing(alert, route.filter))), route.destination.remedy
     if remedy is not None:
-        return fit_list([remedy.asks(target, route.settings) for target in targets], _LONGEST_PLAN, code_points)
-    names = fit_list([target.resource for target in targets], _LONGEST_PLAN, code_points)
-    return f"{route.kind} is sent the alert with its OPEN resources: {names}"
+        steps = tuple(remedy.asks(target, route.settings) for target in targets)
+        lead = f"on {len(steps)} resources: " if len(steps) > 1 else ""
+    else:
+        steps = tuple(target.resource for target in targets)
+        lead = f"{route.kind} is sent the alert with {len(steps)} OPEN resource{'s' * (len(steps) != 1)}: "
+    text = lead + fit_list(steps, _LONGEST_PLAN, code_points) if steps else f"nothing: {NOTHING_OPEN}"
+    tried = _DRY_RUN if route.guard.dry_run else ""
+    return Plan(tried + text, steps, approval.plan_id((*_receiver(route), tried, *steps)))
+
+
+def _receiver(route: ConfiguredRoute) -> Iterator[str]:
+    """Who would do it, and how. A setting at its default does not take part, so that a newer version that has more of
+    them finds what was approved unchanged; nor does a secret, which may be rotated, unless it says where to send.
+    """
+    yield route.kind
+    yield route.settings.model_dump_json(exclude_defaults=True)
+    yield from route.settings.addresses()

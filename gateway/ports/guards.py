@@ -11,9 +11,9 @@ from gateway.domain.remediation import Begun, RemediationRow, Step, Work
 class Guards(Protocol):
     """The part of the store that is about people's approval and about what was changed out there."""
 
-    async def ask_approval(self, delivery_id: str, expires_us: int) -> ApprovalRow | None:
-        """How it stands with a delivery that needs a person's approval. Where nobody is asked (any more), one is from
-        now on. None when there is no such delivery.
+    async def ask_approval(self, delivery_id: str, expires_us: int, plan_id: str) -> ApprovalRow | None:
+        """How it stands with a delivery that needs a person's approval. Where nobody is asked (any more), or what was
+        approved is another plan, one is from now on. None when there is no such delivery.
         """
 
     async def rule(self, ruling: Ruling) -> tuple[str, ...]:

@@ -12,17 +12,20 @@ from gateway.queue.told import undelivered
 
 _MOST_TEXT = 500
 ASK = "INSERT INTO approval (delivery, key, asked_us, expires_us) VALUES (?, ?, ?, ?)"
+# What was approved is not what would be done now: nobody has agreed to that.
 _ASK_AGAIN = """
 INSERT INTO approval (delivery, key, asked_us, expires_us) VALUES (?, ?, ?, ?)
 ON CONFLICT (delivery) DO UPDATE SET asked_us = excluded.asked_us, expires_us = excluded.expires_us, verdict = '',
-    decided_us = NULL, who = '', why = '' WHERE approval.verdict NOT IN ('', 'approved')
+    decided_us = NULL, who = '', plan_id = '', why = CASE WHEN approval.verdict = 'approved'
+    THEN 'asked again: what ' || approval.who || ' approved has changed since' ELSE '' END
+WHERE approval.verdict NOT IN ('', 'approved') OR (approval.verdict = 'approved' AND approval.plan_id <> ?)
 """
 _HOLD = "UPDATE delivery SET hold = ? WHERE id = ?"
 _PLACE = "SELECT id, route, key, state, remembers FROM delivery WHERE alert = ? AND route = ?"
 _ROWS = """
 SELECT d.alert, d.route, p.key, a.environment, a.rule, a.severity, a.summary, p.asked_us, p.expires_us,
        CASE WHEN p.verdict <> '' THEN p.verdict WHEN d.state > 2 THEN 'withdrawn' ELSE 'waiting' END,
-       p.decided_us, p.who, p.why
+       p.decided_us, p.who, p.why, p.plan_id
 FROM approval AS p JOIN delivery AS d ON d.id = p.delivery JOIN alert AS a ON a.id = d.alert
 """
 WAITING = _ROWS + " WHERE p.verdict = '' AND p.expires_us > 0 AND d.state < 3 ORDER BY p.expires_us, p.delivery LIMIT ?"
@@ -30,7 +33,7 @@ WAITING_OF = _ROWS + " WHERE p.verdict = '' AND p.key = ? AND d.state < 3 ORDER 
 LATEST = _ROWS + " WHERE p.delivery > 0 ORDER BY p.delivery DESC LIMIT ?"
 _ONE = _ROWS + " WHERE p.delivery = ?"
 _DECIDE = """
-UPDATE approval SET verdict = ?, decided_us = ?, who = ?, why = ? WHERE delivery = ? AND verdict = ''
+UPDATE approval SET verdict = ?, decided_us = ?, who = ?, why = ?, plan_id = ? WHERE delivery = ? AND verdict = ''
 """
 _EXPIRES = "SELECT expires_us FROM approval WHERE delivery = ?"
 _GO = """
@@ -51,10 +54,11 @@ _PARKED = 2
 
 
 class Request(NamedTuple):
-    """For one delivery, until that time."""
+    """For one delivery, until that time, to do that."""
 
     delivery_id: str
     expires_us: int
+    plan_id: str
 
 
 def ask(book: Book, requests: Sequence[Request]) -> list[ApprovalRow | None]:
@@ -68,7 +72,8 @@ def _ask(book: Book, request: Request) -> ApprovalRow | None:
     if found is None:
         return None
     row, _, key, *_ = found
-    if book.db.execute(_ASK_AGAIN, (row, key, book.now_us(), request.expires_us)).rowcount:
+    values = (row, key, book.now_us(), request.expires_us, request.plan_id)
+    if book.db.execute(_ASK_AGAIN, values).rowcount:
         book.db.execute(_HOLD, (APPROVAL_HOLD, row))
     return _row(book, book.db.execute(_ONE, (row,)).fetchone())
 
@@ -86,7 +91,8 @@ def _rule(book: Book, name: str, ruling: Ruling) -> bool:
     row, route, key, *_ = found
     now_us, who, why = book.now_us(), storable(ruling.who[:_MOST_TEXT]), storable(ruling.why[:_MOST_TEXT])
     (expires_us,) = book.db.execute(_EXPIRES, (row,)).fetchone() or (0,)
-    if expires_us <= now_us or not book.db.execute(_DECIDE, (ruling.verdict, now_us, who, why, row)).rowcount:
+    values = (ruling.verdict, now_us, who, why, ruling.plan_ids.get(name, ""), row)
+    if expires_us <= now_us or not book.db.execute(_DECIDE, values).rowcount:
         return False
     reason = f"{ruling.verdict} by {who}" + (f": {why}" if why else "")
     if ruling.verdict is Verdict.APPROVED:
@@ -102,7 +108,7 @@ def expire(book: Book, asked: Sequence[None]) -> list[tuple[str, ...]]:
     ended: list[str] = []
     for row, alert, route, key, state, remembers in book.db.execute(OVERDUE, (now_us,)).fetchall():
         verdict = Verdict.WITHDRAWN if state > _PARKED else Verdict.EXPIRED
-        decided = book.db.execute(_DECIDE, (verdict, now_us, "", "", row)).rowcount
+        decided = book.db.execute(_DECIDE, (verdict, now_us, "", "", "", row)).rowcount
         if decided and state == _PARKED:
             book.db.execute(_END, (now_us, "nobody approved it in time", row))
             undelivered(book, [(route, key)] if remembers else [])
@@ -138,20 +144,6 @@ def _rows(book: Book, rows: Sequence[tuple[Any, ...]], key: str = "") -> Iterato
 
 
 def _row(book: Book, row: tuple[Any, ...]) -> ApprovalRow:
-    alert, route, key, environment, rule_, severity, summary, asked_us, expires_us, verdict, decided_us, who, why = row
-    return ApprovalRow(
-        book.delivery_name(alert, route),
-        book.alert_name(alert),
-        route,
-        key,
-        environment,
-        rule_,
-        severity,
-        summary,
-        asked_us,
-        expires_us,
-        Verdict(verdict),
-        decided_us,
-        who,
-        why,
-    )
+    alert, route, *texts, verdict, decided_us, who, why, plan_id = row
+    values = (route, *texts, Verdict(verdict), decided_us, who, why, plan_id)
+    return ApprovalRow(book.delivery_name(alert, route), book.alert_name(alert), *values)

@@ -18,8 +18,8 @@ class TableGuards:
     _writer: Writing
     _lookups: Reading
 
-    async def ask_approval(self, delivery_id: str, expires_us: int) -> ApprovalRow | None:
-        return await self._writer.write(approvals.ask, approvals.Request(delivery_id, expires_us))
+    async def ask_approval(self, delivery_id: str, expires_us: int, plan_id: str) -> ApprovalRow | None:
+        return await self._writer.write(approvals.ask, approvals.Request(delivery_id, expires_us, plan_id))
 
     async def rule(self, ruling: Ruling) -> tuple[str, ...]:
         return await self._writer.write(approvals.rule, ruling)

@@ -228,7 +228,11 @@ CREATE INDEX resource_lock_holder ON resource_lock (holder);
 CREATE INDEX resource_lock_until ON resource_lock (until_us);
 """
 
-MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
+_VERSION_4 = """
+ALTER TABLE approval ADD COLUMN plan_id TEXT NOT NULL DEFAULT '';
+"""
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """Script n brings a file from version n to n + 1. A published one is never edited: a change is a further script."""
 
 TABLES = tuple(re.findall(r"^CREATE TABLE (\w+)", "".join(MIGRATIONS), re.MULTILINE))

@@ -53,4 +53,5 @@ def kind_of(name: str) -> Kind:
 
 
 def _holds_secret(annotation: object) -> bool:
-    return annotation is SecretStr or any(_holds_secret(part) for part in get_args(annotation))
+    is_one = isinstance(annotation, type) and issubclass(annotation, SecretStr)
+    return is_one or any(_holds_secret(part) for part in get_args(annotation))

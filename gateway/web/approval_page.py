@@ -13,12 +13,15 @@ from aiohttp import web
 from gateway.domain.approval import Verdict
 from gateway.pipeline.approvals import Request
 from gateway.pipeline.operations import Operations
+from gateway.pipeline.plan import Plan
 from gateway.web import render
-from gateway.web.approvals import how_it_stands
+from gateway.web.approvals import how_it_stands, why_not
 
 PATH = "/approval"
 _VERDICTS = {"approve": Verdict.APPROVED, "reject": Verdict.REJECTED}
 _LONGEST = 200
+_SEVERAL = 2
+_NONE = "none was shown"
 _NO_SUCH = "<p>The link is incomplete, or it is of an earlier request.</p>"
 _POLICY = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -36,7 +39,7 @@ class ApprovalPage:
             return _page(404, "There is no such request", _NO_SUCH)
         if found.row.verdict is not Verdict.WAITING:
             return _decided(found, 200)
-        return _page(200, "Is this to be done?", _facts(found) + _form(request.query))
+        return _page(200, "Is this to be done?", _facts(found) + _form(found))
 
     async def decide(self, request: web.Request) -> web.Response:
         found = await self._found(request.query)
@@ -45,11 +48,14 @@ class ApprovalPage:
         form = {name: str(value).strip()[:_LONGEST] for name, value in (await request.post()).items()}
         verdict = _VERDICTS.get(form.get("verdict", ""))
         if verdict is None or not form.get("who"):
-            said = "<p>Say who you are, and press one of the two buttons.</p>"
-            return _page(400, "Nothing was decided", said + _facts(found) + _form(request.query))
+            return _undecided(found, 400, "Say who you are, and press one of the two buttons.")
         who = f"{form['who']} (by link)"
-        changed = await self._operations.approvals.rule([found.row.delivery], verdict, who=who, why=form.get("why", ""))
+        changed = await self._operations.approvals.rule(
+            [found.row.delivery], verdict, who=who, why=form.get("why", ""), plan_id=form.get("plan") or _NONE
+        )
         after = await self._found(request.query) or found
+        if not changed and after.row.verdict is Verdict.WAITING:
+            return _undecided(after, 409, why_not(after)[0])
         return _decided(after, 200 if changed else 409)
 
     async def _found(self, query: Mapping[str, str]) -> Request | None:
@@ -61,28 +67,42 @@ class ApprovalPage:
 
 
 def _facts(found: Request) -> str:
-    row = found.row
+    row, plan = found.row, found.plan
     said = {
         "Route": row.route,
-        "What would be done": found.plan,
+        "What would be done": plan.text if plan else "",
         "Alert": f"{row.severity}: {row.summary}",
         "Rule": row.rule,
         "Environment": row.environment,
         "Asked": render.iso(row.asked_us),
         "Over": render.iso(row.expires_us),
     }
-    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in said.items()) + "</dl>"
+    facts = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in said.items())
+    return f"<dl>{facts}</dl>{_steps(plan) if plan else ''}"
 
 
-def _form(query: Mapping[str, str]) -> str:
-    """To the same address: the browser keeps the query of a page whose form names none."""
-    assert query  # noqa: S101 - without it nothing was found
+def _steps(plan: Plan) -> str:
+    """All of them, where there are several: the text above may be cut."""
+    if len(plan.steps) < _SEVERAL:
+        return ""
+    return f"<ol>{''.join(f'<li>{escape(step)}</li>' for step in plan.steps)}</ol>"
+
+
+def _form(found: Request) -> str:
+    """To the same address: the browser keeps the query of a page whose form names none. What is agreed to is what is
+    shown.
+    """
     return (
-        '<form method="post"><p><label>Who you are <input name="who" required maxlength="100"></label></p>'
+        f'<form method="post"><input type="hidden" name="plan" value="{found.plan.id if found.plan else ""}">'
+        '<p><label>Who you are <input name="who" required maxlength="100"></label></p>'
         '<p><label>Why <input name="why" maxlength="200"></label></p>'
         '<p><button name="verdict" value="approve">Approve</button> '
         '<button name="verdict" value="reject">Reject</button></p></form>'
     )
+
+
+def _undecided(found: Request, status: int, said: str) -> web.Response:
+    return _page(status, "Nothing was decided", f"<p>{escape(said)}</p>{_facts(found)}{_form(found)}")
 
 
 def _decided(found: Request, status: int) -> web.Response:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, StrictBool, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateway.domain.alert import JSON
 from gateway.domain.approval import Verdict
@@ -20,21 +20,28 @@ from gateway.web.refusal import Refusal
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.Response]]
 
+S = TypeVar("S", bound="Said")
+
 _VERBS = {"approve": Verdict.APPROVED, "reject": Verdict.REJECTED}
 
 
 class Said(BaseModel):
-    """Who decides, and why."""
+    """Who says it, and why."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     author: str = ""
     reason: str = ""
-    force: StrictBool = False
 
     @property
     def who(self) -> str:
         return self.author.strip() or BY
+
+
+class Decision(Said):
+    """`plan`: the `plan_id` of what was looked at; "" for whatever would be done now."""
+
+    plan: str = ""
 
 
 class ApprovalsApi:
@@ -42,7 +49,7 @@ class ApprovalsApi:
         self._operations = operations
 
     def routes(self) -> list[web.RouteDef]:
-        made = [web.get(f"{ROOT}/approvals", self.list)]
+        made = [web.get(f"{ROOT}/approvals", self.list), web.get(f"{ROOT}/approvals/{{id}}", self.one)]
         for verb, verdict in _VERBS.items():
             made.append(web.post(f"{ROOT}/deliveries/{{id}}/{verb}", self._one(verdict)))
             made.append(web.post(f"{ROOT}/incidents/{{key}}/{verb}", self._incident(verdict)))
@@ -57,22 +64,33 @@ class ApprovalsApi:
             found = await self._operations.approvals.waiting(query.single(values, "key"))
         return json_answer(200, {"approvals": [shown(one) for one in found]})
 
+    async def one(self, request: web.Request) -> web.Response:
+        """With every step of what would be done."""
+        found = await self._found(request)
+        return json_answer(200, {**shown(found), "steps": list(found.plan.steps) if found.plan else []})
+
+    async def _found(self, request: web.Request) -> Request:
+        found = await self._operations.approvals.one(request.match_info["id"])
+        if found is None:
+            raise no_such("approval")
+        return found
+
     def _one(self, verdict: Verdict) -> Handler:
         async def decide(request: web.Request) -> web.Response:
-            delivery_id, said = request.match_info["id"], said_in(await request.read())
-            changed = await self._operations.approvals.rule([delivery_id], verdict, who=said.who, why=said.reason)
-            found = await self._operations.approvals.one(delivery_id)
-            if found is None:
-                raise no_such("approval")
+            said, approvals = said_in(await request.read(), Decision), self._operations.approvals
+            ids = [request.match_info["id"]]
+            changed = await approvals.rule(ids, verdict, who=said.who, why=said.reason, plan_id=said.plan)
+            found = await self._found(request)
             if not changed:
-                raise Refusal(409, how_it_stands(found), hint="what is decided stays so")
+                said_no, hint = why_not(found)
+                raise Refusal(409, said_no, hint=hint)
             return json_answer(200, {"approval": shown(found)})
 
         return decide
 
     def _incident(self, verdict: Verdict) -> Handler:
         async def decide(request: web.Request) -> web.Response:
-            key, said = request.match_info["key"], said_in(await request.read())
+            key, said = request.match_info["key"], said_in(await request.read(), Said)
             changed = await self._operations.approvals.rule_incident(key, verdict, who=said.who, why=said.reason)
             if not changed and await self._operations.incident(key) is None:
                 raise no_such("incident")
@@ -81,14 +99,25 @@ class ApprovalsApi:
         return decide
 
 
-def said_in(body: bytes) -> Said:
+def said_in(body: bytes, what: type[S]) -> S:
     try:
-        return Said.model_validate_json(body or b"{}")
+        return what.model_validate_json(body or b"{}")
     except ValidationError as invalid:
         first = invalid.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"][:2])
         hint = 'send {"author": "you", "reason": "…"}'
         raise Refusal(400, f"{where or 'the body'}: {first['msg']}", hint=hint) from None
+
+
+def why_not(found: Request) -> tuple[str, str]:
+    """Why nothing was decided, and what to do."""
+    if found.row.verdict is not Verdict.WAITING:
+        return how_it_stands(found), "what is decided stays so"
+    if found.plan is None:
+        said = f'there is no route "{found.row.route}" any more, or its alert cannot be read: nothing can be done'
+        return said, "put the route back, or reject it"
+    said = f"that is not what would be done now: {found.plan.text}"
+    return said, f"look at it, then approve the plan {found.plan.id}"
 
 
 def how_it_stands(found: Request) -> str:
@@ -99,4 +128,7 @@ def how_it_stands(found: Request) -> str:
 
 
 def shown(found: Request) -> dict[str, JSON]:
-    return {**render.fields_of(found.row), "plan": found.plan}
+    """`plan_id`: of what would be done, or of what was approved."""
+    plan = found.plan
+    now = {"plan_id": plan.id} if plan and found.row.verdict is Verdict.WAITING else {}
+    return {**render.fields_of(found.row), **now, "plan": plan.text if plan else ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiohttp import web
+from pydantic import StrictBool
 
 from gateway.domain.alert import JSON
 from gateway.domain.remediation import RemediationRow
@@ -11,10 +12,16 @@ from gateway.pipeline.remediations import CannotUndo
 from gateway.web import query, render
 from gateway.web.answers import json_answer
 from gateway.web.api import ROOT, no_such
-from gateway.web.approvals import said_in
+from gateway.web.approvals import Said, said_in
 from gateway.web.refusal import Refusal
 
 _NO_ID = 2**62
+
+
+class Undoing(Said):
+    """`force`: also what somebody else has changed since."""
+
+    force: StrictBool = False
 
 
 class RemediationsApi:
@@ -44,7 +51,7 @@ class RemediationsApi:
 
     async def undo(self, request: web.Request) -> web.Response:
         """409 where something could not be put back; `steps` says what became of each resource."""
-        said = said_in(await request.read())
+        said = said_in(await request.read(), Undoing)
         work_id = _number(request.match_info["id"])
         try:
             undone = await self._operations.remediations.undo(work_id, who=said.who, force=said.force)

@@ -73,6 +73,21 @@ def test_what_waits_is_listed_and_approved_once(run: Run, asking: World) -> None
     assert (row["who"], row["why"], row["verdict"]) == ("ann", "looked at it", "approved")
 
 
+def test_a_request_is_shown_and_approved_as_it_was_shown(run: Run, asking: World) -> None:
+    delivery = f"{asking.accept()}.all"
+    found = json.loads(run("approvals", "show", delivery, "--json", env=asking.env).stdout)
+    assert (found["delivery"], found["plan"], found["steps"]) == (delivery, "webhook is sent the alert", [])
+    assert found["plan_id"] in run("approvals", "show", delivery, env=asking.env).stdout
+    other = run("approvals", "approve", delivery, "--plan", "0" * 12, env=asking.env)
+    assert other.exit_code == 1
+    assert f"approve the plan {found['plan_id']}" in other.stderr
+    assert run("approvals", "approve", "--incident", "k", "--plan", "x", env=asking.env).exit_code == 2
+    assert run("approvals", "approve", delivery, "--plan", found["plan_id"], env=asking.env).exit_code == 0
+    wait_for(run, asking, delivery, "delivered")
+    (row,) = waiting(run, asking, "--decided")
+    assert row["plan_id"] == found["plan_id"]
+
+
 def test_everything_of_one_incident_is_decided_at_once(run: Run, asking: World) -> None:
     delivery = f"{asking.accept()}.all"
     asking.accept("A-000002")
@@ -86,7 +101,15 @@ def test_everything_of_one_incident_is_decided_at_once(run: Run, asking: World) 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("approve",), ("approve", "x-1.all", "--incident", "k"), ("reject", "x-1.all"), ("approve", "--incident", "k")],
+    [
+        *[
+            ("approve",),
+            ("approve", "x-1.all", "--incident", "k"),
+            ("reject", "x-1.all"),
+            ("approve", "--incident", "k"),
+        ],
+        ("show", "x-1.all"),
+    ],
 )
 def test_what_is_not_there_cannot_be_decided(run: Run, asking: World, arguments: tuple[str, ...]) -> None:
     result = run("approvals", *arguments, env=asking.env)
@@ -134,14 +157,20 @@ def page(url: str, **form: str) -> tuple[int, str]:
 
 def test_looking_at_a_link_decides_nothing_and_a_button_once(run: Run, asking: World) -> None:
     url = link(run, asking)
+    text = ""
     for _ in range(2):
         status, text = page(url)
         assert (status, "webhook is sent the alert" in text, "<form" in text) == (200, True, True)
     assert len(waiting(run, asking)) == 1
+    plan = text.partition('name="plan" value="')[2][:12]
     assert page(url, verdict="approve")[0] == 400
     assert page(url, verdict="burn", who="ann")[0] == 400
     assert len(waiting(run, asking)) == 1
-    status, text = page(url, verdict="approve", who="<b>ann</b>", why="it is mine")
+    for other in ({}, {"plan": "0" * 12}):
+        status, text = page(url, verdict="approve", who="ann", **other)
+        assert (status, "not what would be done now" in text, "<form" in text) == (409, True, True)
+    assert len(waiting(run, asking)) == 1
+    status, text = page(url, verdict="approve", who="<b>ann</b>", why="it is mine", plan=plan)
     assert (status, "approved by &lt;b&gt;ann&lt;/b&gt; (by link): it is mine" in text) == (200, True)
     status, text = page(url, verdict="reject", who="bob")
     assert (status, "approved by" in text) == (409, True)
@@ -195,4 +224,5 @@ def test_a_guarded_route_says_in_check_and_explain_what_it_does(run: Run, world:
     assert document["approval"] == {"expires_s": 86400.0, "notify": None}
     assert document["remediation"] == {"hourly": 10, "dry_run": True}
     explained = run("explain", env=env).stdout
-    assert "plan: webhook is sent the alert with its OPEN resources: demo-bucket-1" in explained
+    told = "plan: DRY_RUN, nothing is changed; otherwise: webhook is sent the alert with 2 OPEN resources: "
+    assert told in explained

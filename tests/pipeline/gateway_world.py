@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from gateway.destinations import Context, Destination, DestinationSettings, FormatFault
+from gateway.destinations import Context, Destination, DestinationSettings, FormatFault, SecretAddress
 from gateway.domain.alert import Alert
 from gateway.domain.authenticate import Source
 from gateway.domain.delivery import Claim, NewAlert, PutOff, Result, RouteState, State, Stored
@@ -98,7 +98,8 @@ class Timer:
 
 
 class TrialSettings(DestinationSettings):
-    url: SecretStr = SecretStr(SECRET)
+    url: SecretAddress = SecretAddress(SECRET)
+    token: SecretStr = SecretStr("")
 
 
 def _format(alert: Alert, context: Context, settings: TrialSettings) -> HttpRequest:

@@ -150,7 +150,7 @@ async def test_by_itself_it_only_says_what_it_would_do(world: World) -> None:
     (entry,) = await world.operations.remediations.latest(limit=9, before=2**62)
     assert entry.dry_run is True
     assert entry.result == (
-        "DRY_RUN: nothing was sent; it would be trial is sent the alert with its OPEN resources: bucket"
+        "DRY_RUN, nothing is changed; otherwise: trial is sent the alert with 1 OPEN resource: bucket"
     )
 
 
@@ -262,7 +262,8 @@ async def test_approval_and_guards_go_together(world: World) -> None:
     await world.start(replace(fixing(), approval=ApprovalRule(3_600_000_000)))
     made = await alert(world, "bucket", "-other")
     (request,) = await world.approvals.waiting()
-    assert request.plan == "trial is sent the alert with its OPEN resources: bucket"
+    assert request.plan is not None
+    assert request.plan.text == "trial is sent the alert with 1 OPEN resource: bucket"
     await asyncio.gather(
         *[world.approvals.rule([f"{made}.fix"], Verdict.APPROVED, who=who, why="") for who in ("ann", "bob")]
     )

@@ -14,6 +14,7 @@ from tests.queue.store_world import LEASES, START_US, FakeClock, a_result, an_al
 
 HOUR_US = 3_600_000_000
 HOUR_S = 3600.0
+PLAN = "0123456789ab"
 
 
 def asked(route: str = "a", *, lasts_us: int = HOUR_US, **more: Any) -> NewDelivery:
@@ -32,7 +33,7 @@ async def put(store: Store, *, key: str | None = None, **more: Any) -> str:
 
 
 def approves(*ids: str, who: str = "ann", why: str = "") -> Ruling:
-    return Ruling(ids, Verdict.APPROVED, who, why)
+    return Ruling(ids, Verdict.APPROVED, who, why, dict.fromkeys(ids, PLAN))
 
 
 def rejects(*ids: str) -> Ruling:
@@ -144,8 +145,8 @@ async def test_an_approved_delivery_waits_for_its_turn(store: Store) -> None:
     assert [each.delivery_id for each in await claim_all(store)] == [delivery]
 
 
-async def ask(store: Store, delivery: str, until_us: int = START_US + HOUR_US) -> ApprovalRow:
-    row = await store.ask_approval(delivery, until_us)
+async def ask(store: Store, delivery: str, until_us: int = START_US + HOUR_US, *, plan_id: str = PLAN) -> ApprovalRow:
+    row = await store.ask_approval(delivery, until_us, plan_id)
     assert row is not None
     return row
 
@@ -157,6 +158,28 @@ async def test_whatever_came_to_be_sent_is_asked_for_where_nobody_was(store: Sto
     await store.record(a_result(claim, State.PARKED))
     assert await store.rule(approves(claim.delivery_id)) == (claim.delivery_id,)
     assert (await ask(store, claim.delivery_id, START_US + 9 * HOUR_US)).verdict is Verdict.APPROVED
+
+
+async def test_what_was_approved_is_that_plan_alone(store: Store, clock: FakeClock) -> None:
+    delivery = await put(store)
+    await store.rule(approves(delivery, why="it is meant"))
+    (claim,) = await claim_all(store)
+    approved = await ask(store, delivery)
+    assert (approved.verdict, approved.plan_id) == (Verdict.APPROVED, PLAN)
+    clock.advance(10)
+    row = await ask(store, delivery, clock.us + HOUR_US, plan_id="another")
+    assert (row.verdict, row.plan_id, row.who, row.asked_us) == (Verdict.WAITING, "", "", clock.us)
+    assert row.why == "asked again: what ann approved has changed since"
+    assert await ask(store, delivery, clock.us + 9 * HOUR_US) == row
+    await store.record(a_result(claim, State.PARKED))
+    assert await waiting(store) == [delivery]
+    assert await store.rule(approves(delivery)) == (delivery,)
+
+
+async def test_an_approval_from_before_plans_had_ids_is_asked_for_again(store: Store) -> None:
+    delivery = await put(store)
+    await store.rule(Ruling((delivery,), Verdict.APPROVED, "ann"))
+    assert (await ask(store, delivery)).verdict is Verdict.WAITING
 
 
 @pytest.mark.parametrize("verdict", [Verdict.REJECTED, Verdict.EXPIRED])
@@ -194,7 +217,7 @@ async def test_requests_are_listed_with_those_that_are_decided(store: Store) -> 
 @pytest.mark.parametrize("name", ["", "x", "aaaaaa-1.a", "\ud800"])
 async def test_what_does_not_exist_cannot_be_decided(store: Store, name: str) -> None:
     assert await store.rule(approves(name)) == ()
-    assert await store.ask_approval(name, START_US) is None
+    assert await store.ask_approval(name, START_US, PLAN) is None
     assert await store.approval(name) is None
 
 
