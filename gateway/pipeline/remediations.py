@@ -10,10 +10,12 @@ import structlog
 from gateway.domain.pattern import fold
 from gateway.domain.remediation import RemediationRow, Step, StepWord
 from gateway.pipeline.configured import ConfiguredRoute
-from gateway.pipeline.remedy import Remediator
+from gateway.pipeline.remedy import Remediator, can_be_undone
 from gateway.ports import Store, Transport
 
+_WITHIN_S = 240.0
 _LEASE_US = 300_000_000
+"""Longer than undoing may take."""
 
 
 class CannotUndo(Exception):
@@ -48,15 +50,15 @@ class Remediations:
         route = self._routes.get(row.route)
         if route is None or route.destination.remedy is None or route.kind != row.kind:
             raise CannotUndo(f'the route "{row.route}" that did it does not exist any more, or cannot undo')
-        open_steps = [step for step in row.steps if step.before and step.undone_us is None]
+        open_steps = [step for step in row.steps if can_be_undone(step)]
         if not open_steps:
             raise CannotUndo("there is nothing to put back: it changed nothing, or was undone already")
         holder = f"undo of {work_id}"
         names = tuple(sorted(f"{fold(row.environment)}\n{fold(step.resource)}" for step in open_steps))
         if busy := await self._store.lock(names, holder, _LEASE_US):
-            raise CannotUndo(f"another delivery acts on the same resource ({busy}); try again")
+            raise CannotUndo(f"something else acts on the same resource ({busy}); try again")
         try:
-            steps = await self._remediator.undo(route, row, who, force=force)
+            steps = await self._remediator.undo(route, row, who, force=force, within_s=_WITHIN_S)
         finally:
             await self._store.end_work(None, holder)
         structlog.get_logger().warning(

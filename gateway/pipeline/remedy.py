@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from gateway.destinations._remedy import Found, Remedy, Target
@@ -46,10 +47,21 @@ class Remediator:
             outcomes.append(_NO_TIME)
         return _together(outcomes, hand.words, dry_run=guard.dry_run), hand.answer
 
-    async def undo(self, route: ConfiguredRoute, row: RemediationRow, who: str, *, force: bool) -> tuple[Step, ...]:
-        """Put back what each resource had before. One that was changed since is left alone, unless forced."""
+    async def undo(
+        self, route: ConfiguredRoute, row: RemediationRow, who: str, *, force: bool, within_s: float
+    ) -> tuple[Step, ...]:
+        """Put back what each resource had before. One that was changed since, or of which it is not certain that we
+        changed it, is left alone, unless forced.
+        """
         hand = _Hand(self._store, self._transport, route, row.id, dry_run=False)
-        return tuple([await hand.undo(row, step, who, force=force) for step in row.steps if _can_be_undone(step)])
+        asked = [step for step in row.steps if can_be_undone(step)]
+        steps: list[Step] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                for step in asked:
+                    steps.append(await hand.undo(row, step, who, force=force))  # noqa: PERF401 - may be cut off
+        late = [Step(step.resource, StepWord.FAILED, "no time was left for it: undo it again") for step in asked]
+        return (*steps, *late[len(steps) :])
 
 
 class _Hand:
@@ -120,10 +132,8 @@ class _Hand:
         if found.ended:
             return found.ended
         if found.setting != step.before:
-            if found.setting != step.after and not force:
-                return Step(
-                    step.resource, StepWord.FAILED, "it was changed since by somebody else: look, then force it"
-                )
+            if not force and (why_not := _why_not_undo(step, found.setting)):
+                return Step(step.resource, StepWord.FAILED, f"{why_not}: look, then force it")
             wrote = await self._wrote(target, step.before)
             if wrote.ended:
                 return wrote.ended
@@ -131,8 +141,17 @@ class _Hand:
         return Step(step.resource, StepWord.CHANGED, "as it was before")
 
 
-def _can_be_undone(step: StepRow) -> bool:
+def can_be_undone(step: StepRow) -> bool:
     return bool(step.before) and step.undone_us is None
+
+
+def _why_not_undo(step: StepRow, setting: str) -> str:
+    """Why nothing is put back unless somebody insists, "" where nothing is against it."""
+    if setting != step.after:
+        return "it was changed since by somebody else"
+    if step.word is not StepWord.CHANGED:  # the answer was lost or a refusal, and it looks as we would have left it
+        return "it is not certain that this is the gateway's own change"
+    return ""
 
 
 def _nothing_to_do(target: Target, setting: str, earlier: StepRow | None) -> Step:

@@ -45,7 +45,9 @@ class Guards(Protocol):
         """Give back the holder's locks, and write the end of a work."""
 
     async def lock(self, names: tuple[str, ...], holder: str, lease_us: int) -> str:
-        """All of the names or none; who has one of them already, "" when they are the holder's now."""
+        """All of the names or none; who has one of them already, be it another of that name, "" when they are the
+        holder's now.
+        """
 
     async def put_undone(self, work_id: int, resource: str, who: str) -> None: ...
 

@@ -76,7 +76,7 @@ def _begin(book: Book, work: Work) -> Begun:
         (spent,) = book.db.execute(SPENT, (work.route, now_us - HOUR_US)).fetchone()
         if spent >= work.hourly:
             return Begun(None, spent=spent)
-    if busy := _lock(book, Locking(work.locks, work.delivery, work.lease_us)):
+    if busy := _lock(book, Locking(work.locks, work.delivery, work.lease_us), but_for=work.delivery):
         return Begun(None, busy=busy)
     if found is not None:
         book.db.execute(_AGAIN, found)
@@ -92,16 +92,17 @@ def _begin(book: Book, work: Work) -> Begun:
 
 
 def lock(book: Book, asked: Sequence[Locking]) -> list[str]:
-    """Who holds one of the names already, "" where all are the holder's now."""
-    return [_lock(book, locking) for locking in asked]
+    """Who holds one of the names already, also one of the same name, "" where all are the holder's now."""
+    return [_lock(book, locking, but_for="") for locking in asked]
 
 
-def _lock(book: Book, asked: Locking) -> str:
+def _lock(book: Book, asked: Locking, *, but_for: str) -> str:
+    """`but_for`: whose locks do not count."""
     now_us = book.now_us()
     book.db.execute(_UNLOCK_EXPIRED, (now_us,))
     names = [storable(name) for name in asked.names]
     for name in names:
-        if found := book.db.execute(LOCKED, (name, asked.holder)).fetchone():
+        if found := book.db.execute(LOCKED, (name, but_for)).fetchone():
             return str(found[0])
     for name in names:
         if book.db.execute(_LOCK, (name, asked.holder, now_us + asked.lease_us)).fetchone() is None:

@@ -222,6 +222,43 @@ async def test_what_somebody_else_changed_since_is_not_undone_unless_forced(tmp_
         assert door.grants(bucket) == before
 
 
+async def test_two_undos_at_once_are_one(tmp_path: Path, door: Door) -> None:
+    bucket = door.bucket(public("READ"))
+    async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
+        alert = await client.accepted(alert_about(bucket))
+        await client.until_state("delivered", (alert, "fix"))
+        path = f"/api/v1/remediations/{(await trail(client))['id']}/undo"
+        door.open.clear()
+        door.written.clear()
+        first = asyncio.create_task(client.change(path))
+        await asyncio.wait_for(door.written.wait(), 30)
+        second = await client.change(path)
+        assert "something else acts on the same resource (undo of " in second["error"]
+        door.open.set()
+        assert (await first)["undone"] is True
+    assert door.writes == [bucket, bucket]
+    assert door.grants(bucket) == [(ALL_USERS, "READ")]
+
+
+async def test_what_somebody_else_closed_after_our_change_was_refused_is_opened_again_only_by_force(
+    tmp_path: Path, door: Door
+) -> None:
+    bucket = door.bucket(public("READ"))
+    door.unwritable.add(bucket)
+    async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
+        alert = await client.accepted(alert_about(bucket))
+        await client.until_state("dead", (alert, "fix"))
+        door.aws.client("s3").put_bucket_acl(Bucket=bucket, ACL="private")
+        door.unwritable.clear()
+        path = f"/api/v1/remediations/{(await trail(client))['id']}/undo"
+        refused = await client.change(path)
+        assert refused["undone"] is False
+        assert "not certain that this is the gateway's own change" in refused["steps"][0]["said"]
+        assert door.grants(bucket) == []
+        assert (await client.change(path, force=True))["undone"] is True
+    assert door.grants(bucket) == [(ALL_USERS, "READ")]
+
+
 async def test_four_alerts_about_one_bucket_take_turns_and_lose_no_grant(tmp_path: Path, door: Door) -> None:
     bucket = door.bucket(*[public(permission) for permission in RULES.values()], private("READ"), public("READ", LOGS))
     routes: dict[str, str] = {}

@@ -151,6 +151,7 @@ async def test_undoing_waits_for_the_resource_too(store: Store) -> None:
     await end(store, id_)
     assert await store.lock(("bucket",), "undo", LEASE_US) == ""
     assert (await store.begin_work(work("d-2.fix"))).busy == "undo"
+    assert await store.lock(("bucket",), "undo", LEASE_US) == "undo"
     await store.end_work(None, "undo")
     assert (await store.begin_work(work("d-2.fix"))).id is not None
 
