@@ -42,7 +42,7 @@ WHERE id = ?
 """
 _END = "UPDATE delivery SET state = 6, head = 0, finished_us = ?, reason = ? WHERE id = ?"
 OVERDUE = """
-SELECT p.delivery, d.alert, d.route, d.key, d.state, d.remembers FROM approval AS p
+SELECT d.alert, d.route FROM approval AS p
 JOIN delivery AS d ON d.id = p.delivery WHERE p.verdict = '' AND p.expires_us <= ? ORDER BY p.expires_us LIMIT 200
 """
 OF_INCIDENT = """
@@ -102,18 +102,31 @@ def _rule(book: Book, name: str, ruling: Ruling) -> bool:
     return True
 
 
-def expire(book: Book, asked: Sequence[None]) -> list[tuple[str, ...]]:
-    """Requests whose time is over: their deliveries end, and what comes next is asked for anew."""
-    now_us = book.now_us()
-    ended: list[str] = []
-    for row, alert, route, key, state, remembers in book.db.execute(OVERDUE, (now_us,)).fetchall():
-        verdict = Verdict.WITHDRAWN if state > _PARKED else Verdict.EXPIRED
-        decided = book.db.execute(_DECIDE, (verdict, now_us, "", "", "", row)).rowcount
-        if decided and state == _PARKED:
-            book.db.execute(_END, (now_us, "nobody approved it in time", row))
-            undelivered(book, [(route, key)] if remembers else [])
-            ended.append(book.delivery_name(alert, route))
-    return [tuple(ended)] * len(asked)
+def overdue(book: Book) -> tuple[str, ...]:
+    """Whose time is over, some at a time."""
+    return tuple(book.delivery_name(*row) for row in book.db.execute(OVERDUE, (book.now_us(),)).fetchall())
+
+
+def expire(book: Book, asked: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Requests whose time is over: their deliveries end, and what comes next is asked for anew; those that ended."""
+    return [tuple(name for name in names if _expire(book, name)) for names in asked]
+
+
+def _expire(book: Book, name: str) -> bool:
+    at, now_us = book.delivery_place(name), book.now_us()
+    found = book.db.execute(_PLACE + book.for_update, at).fetchone() if at else None
+    if found is None:
+        return False
+    row, route, key, state, remembers = found
+    (expires_us,) = book.db.execute(_EXPIRES, (row,)).fetchone() or (now_us + 1,)
+    verdict = Verdict.WITHDRAWN if state > _PARKED else Verdict.EXPIRED
+    if expires_us > now_us or not book.db.execute(_DECIDE, (verdict, now_us, "", "", "", row)).rowcount:
+        return False
+    if state != _PARKED:
+        return False
+    book.db.execute(_END, (now_us, "nobody approved it in time", row))
+    undelivered(book, [(route, key)] if remembers else [])
+    return True
 
 
 def is_waiting(book: Book, row: int) -> bool:

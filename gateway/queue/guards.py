@@ -25,7 +25,9 @@ class TableGuards:
         return await self._writer.write(approvals.rule, ruling)
 
     async def expire_approvals(self) -> tuple[str, ...]:
-        return await self._writer.write(approvals.expire, None)
+        if overdue := await self._lookups.read(approvals.overdue):
+            return await self._writer.write(approvals.expire, overdue)
+        return ()
 
     async def approvals(self, *, key: str = "", decided: bool = False, limit: int = 500) -> tuple[ApprovalRow, ...]:
         return await self._lookups.read(partial(approvals.listed, key=key, decided=decided, limit=limit))

@@ -124,6 +124,7 @@ _ADD: MappingProxyType[Callable[..., Any], Callable[[Wanted, Book, Any], None]] 
         retention.delete: _old,
         retention.forget: _incidents,
         approvals.ask: lambda found, book, asked: _names(found, book, [asked.delivery_id]),
+        approvals.expire: _names,
         approvals.rule: lambda found, book, ruling: _names(found, book, ruling.delivery_ids),
         remediations.begin: _resources,
         remediations.lock: _resources,
