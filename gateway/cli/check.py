@@ -19,6 +19,7 @@ from gateway.domain.notify import written
 if TYPE_CHECKING:
     from gateway.domain.chain import Chain
     from gateway.domain.grouping import Grouping
+    from gateway.domain.remediation import Guard
     from gateway.pipeline.configured import ConfiguredRoute
     from gateway.settings.configuration import Configuration
 
@@ -120,9 +121,13 @@ def _route_document(route: ConfiguredRoute) -> dict[str, JSON]:
         "muted": route.when_muted.value if schedule else None,
         "when": route.when.text if route.when else None,
         "approval": _approval_document(route),
-        "remediation": {"hourly": guard.hourly, "dry_run": guard.dry_run} if (guard := route.guard) else None,
+        "remediation": _guard_document(route.guard) if route.guard else None,
         **_chain_document(route.chain),
     }
+
+
+def _guard_document(guard: Guard) -> JSON:
+    return {"hourly": guard.hourly, "most_resources": guard.most_resources, "dry_run": guard.dry_run}
 
 
 def _group_document(grouping: Grouping | None) -> JSON:

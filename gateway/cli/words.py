@@ -81,11 +81,10 @@ def guards_in_words(route: ConfiguredRoute) -> Iterator[tuple[str, str]]:
         told = f', asked for on the route "{route.approval.notify}"' if route.approval.notify else ""
         yield "approval", f"by a person within {duration_in_words(route.approval.expires_us / _SECOND_US)}{told}"
     if route.guard:
-        changes = "DRY_RUN: nothing is changed, only said" if route.guard.dry_run else "it changes things"
-        yield (
-            "guarded",
-            f"OPEN resources alone, one at a time for each; at most {route.guard.hourly} an hour; {changes}",
-        )
+        guard, unless = route.guard, ", unless approved" if route.approval else ""
+        changes = "DRY_RUN: nothing is changed, only said" if guard.dry_run else "it changes things"
+        limits = f"at most {guard.hourly} alerts an hour, with {guard.most_resources} resources each{unless}"
+        yield "guarded", f"OPEN resources alone, one at a time for each; {limits}; {changes}"
 
 
 def _terms_in_words(terms: Terms) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from gateway.domain.filter import Filter
 from gateway.domain.pattern import fold
 
 HOURLY = 10
+MOST_RESOURCES = 25
 HOUR_US = 3_600_000_000
 NOTHING_OPEN = "none of its resources is OPEN (any more) and named by RESOURCES, and a remediation is for such alone"
 
@@ -21,11 +22,12 @@ NOTHING_OPEN = "none of its resources is OPEN (any more) and named by RESOURCES,
 @dataclass(frozen=True, slots=True)
 class Guard:
     """`hourly`: so many alerts are acted upon in an hour, others are parked. `dry_run`: it is only said what would
-    change.
+    change. `most_resources`: an alert that names more is parked, unless a person approved just that.
     """
 
     hourly: int = HOURLY
     dry_run: bool = True
+    most_resources: int = MOST_RESOURCES
 
 
 def passing(alert: Alert, filter_: Filter) -> tuple[bool, ...]:

@@ -23,7 +23,7 @@ from gateway.domain.remediation import NOTHING_OPEN, Begun, Guard, Work, locks_o
 from gateway.domain.retry import Step
 from gateway.domain.snapshot import OPEN
 from gateway.pipeline.configured import ConfiguredRoute
-from gateway.pipeline.plan import plan_of, targets_of
+from gateway.pipeline.plan import plan_of, targets_of, too_many
 from gateway.pipeline.remedy import Remediator
 from gateway.ports import Clock, Store, StoreUnavailable, Transport
 
@@ -70,8 +70,10 @@ class Guarded:
         passes = await self._still_open(alert, passing(alert, route.filter))
         if not any(passes):
             return Tried(Outcome(OutcomeClass.OK, NOTHING_OPEN), None, Step(State.SUPERSEDED))
-        context = replace(context, body=narrowed_body(context.body, passes))
-        return await self._changing(route, route.guard, claim, narrowed(alert, passes), context, send, agreed)
+        alert, context = narrowed(alert, passes), replace(context, body=narrowed_body(context.body, passes))
+        if route.approval is None and (said := too_many(route, alert)):
+            return _parked(said, "guard")
+        return await self._changing(route, route.guard, claim, alert, context, send, agreed)
 
     async def _still_open(self, alert: Alert, passes: tuple[bool, ...]) -> tuple[bool, ...]:
         """Without what was fixed or suppressed since the alert came: it may have waited for days."""

@@ -53,6 +53,17 @@ def plan_of(route: ConfiguredRoute, alert: Alert) -> Plan:
     return Plan(tried + text, steps, approval.plan_id((*_receiver(route), tried, *steps)))
 
 
+def too_many(route: ConfiguredRoute, alert: Alert) -> str:
+    """Why it is not done unless a person approves it, "" where nothing is against it. `alert`: narrowed."""
+    guard, count = route.guard, len(targets_of(alert))
+    if guard is None or guard.dry_run or count <= guard.most_resources:
+        return ""
+    return (
+        f"it names {count} resources, and MOST_RESOURCES={guard.most_resources}: look at them, then set more, or "
+        "APPROVAL=required, and replay it"
+    )
+
+
 def _receiver(route: ConfiguredRoute) -> Iterator[str]:
     """Who would do it, and how. A setting at its default does not take part, so that a newer version that has more of
     them finds what was approved unchanged; nor does a secret, which may be rotated, unless it says where to send.

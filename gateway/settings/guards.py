@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 from gateway.destinations import Destination
 from gateway.domain.approval import ApprovalRule
-from gateway.domain.remediation import HOURLY, Guard
+from gateway.domain.pattern import is_glob
+from gateway.domain.remediation import HOURLY, MOST_RESOURCES, Guard
 from gateway.settings.keys import Keys
 from gateway.settings.units import choice, duration_between, flag, items, whole_number
 
 APPROVAL_KEYS = ("APPROVAL", "APPROVAL_EXPIRES", "APPROVAL_NOTIFY")
-REMEDIATION_KEYS = ("REMEDIATION", "HOURLY", "DRY_RUN")
+REMEDIATION_KEYS = ("REMEDIATION", "HOURLY", "MOST_RESOURCES", "DRY_RUN")
 GUARD_KEYS = (*APPROVAL_KEYS, *REMEDIATION_KEYS)
 
 APPROVAL_EXPIRES_S = 86_400.0
 _SECOND_US = 1_000_000
-_MOST_HOURLY = 10_000
+_MOST = 10_000
 
 
 class Guards(NamedTuple):
@@ -67,14 +69,16 @@ def _approval(keys: Keys) -> ApprovalRule | None:
 
 def _guard(keys: Keys, *, changes: bool) -> Guard | None:
     marked = keys.read("REMEDIATION", flag, changes)
-    hourly = keys.read("HOURLY", partial(whole_number, low=1, high=_MOST_HOURLY), HOURLY)
+    number = partial(whole_number, low=1, high=_MOST)
+    hourly = keys.read("HOURLY", number, HOURLY)
+    most_resources = keys.read("MOST_RESOURCES", number, MOST_RESOURCES)
     dry_run = keys.read("DRY_RUN", flag, True)
     if not marked and changes and "REMEDIATION" not in keys.broken:
         keys.refuse("REMEDIATION", "this kind of destination changes things, so its guards cannot be switched off.")
     if not marked:
         _refuse_idle(keys, REMEDIATION_KEYS[1:], "REMEDIATION=true")
         return None
-    return Guard(hourly, dry_run)
+    return Guard(hourly, dry_run, most_resources)
 
 
 def _refuse_idle(keys: Keys, names: tuple[str, ...], needed: str) -> None:
@@ -96,8 +100,17 @@ def _require_named(key: str, keys: Keys) -> None:
         patterns = items(value.text, from_file=value.from_file)
     except ValueError:
         return  # said already, where filters are read
-    if any(not pattern.strip("*? ") for pattern in patterns):
-        keys.refuse(key, f"a wildcard alone is everything, and this route changes things. {remedy}")
+    if vague := next((pattern for pattern in patterns if _is_vague(pattern)), ""):
+        said = f"{vague!r} is about everything, and this route changes things"
+        keys.refuse(key, f"{said}: beside wildcards there must be {_LEAST_NAMED} characters. {remedy}")
+
+
+_LEAST_NAMED = 4
+
+
+def _is_vague(pattern: str) -> bool:
+    """`*`, `4*`, `AR-*`; what has no wildcard names one thing, however short."""
+    return is_glob(pattern) and len(re.sub(r"[*?\s]", "", pattern)) < _LEAST_NAMED
 
 
 _EXAMPLES = {"ENVIRONMENTS": "ENVIRONMENTS=444123456780", "RULES": "RULES=AR-251,AR-252"}

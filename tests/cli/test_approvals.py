@@ -19,7 +19,7 @@ ASKS = {"GATEWAY_ROUTES__ALL__APPROVAL": "required"}
 FIXES = {
     "GATEWAY_ROUTES__ALL__REMEDIATION": "true",
     "GATEWAY_ROUTES__ALL__ENVIRONMENTS": "44412345678075",
-    "GATEWAY_ROUTES__ALL__RULES": "AR-*",
+    "GATEWAY_ROUTES__ALL__RULES": "AR-2*",
 }
 
 
@@ -219,10 +219,10 @@ def test_a_guarded_route_says_in_check_and_explain_what_it_does(run: Run, world:
     env = world.env | FIXES | ASKS
     checked = run("check", env=env).stdout
     assert "approval" in checked
-    assert "at most 10 an hour; DRY_RUN" in checked
+    assert "at most 10 alerts an hour, with 25 resources each, unless approved; DRY_RUN" in checked
     document = json.loads(run("check", "--json", env=env).stdout)["routes"][0]
     assert document["approval"] == {"expires_s": 86400.0, "notify": None}
-    assert document["remediation"] == {"hourly": 10, "dry_run": True}
+    assert document["remediation"] == {"hourly": 10, "most_resources": 25, "dry_run": True}
     explained = run("explain", env=env).stdout
     told = "plan: DRY_RUN, nothing is changed; otherwise: webhook is sent the alert with 2 OPEN resources: "
     assert told in explained

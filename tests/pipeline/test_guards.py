@@ -258,6 +258,33 @@ async def test_a_test_is_not_sent_to_what_would_act_upon_it(world: World) -> Non
     assert "REMEDIATION=true" in report.reason
 
 
+async def test_an_alert_that_names_very_much_waits_for_somebody(world: World) -> None:
+    route = replace(fixing(), guard=Guard(dry_run=False, most_resources=2))
+    await world.start(route)
+    made = await alert(world, "one", "two", "-four", "three", "one")
+    assert world.receiver.sent == []
+    row = await world.row(made, "fix")
+    assert row.state is State.PARKED
+    assert row.reason.startswith("it names 3 resources, and MOST_RESOURCES=2: ")
+    await alert(world, "one", "two", "one", "-four")
+    assert len(world.receiver.sent) == 1
+    await world.restart(replace(route, guard=Guard(dry_run=False, most_resources=3)))
+    await world.operations.replay([f"{made}.fix"])
+    await world.settled()
+    assert len(world.receiver.sent) == 2
+
+
+async def test_what_a_person_approved_may_name_very_much_and_so_may_a_dry_run(world: World) -> None:
+    approved = replace(fixing(), guard=Guard(dry_run=False, most_resources=1), approval=ApprovalRule(3_600_000_000))
+    tried = replace(fixing("tried"), guard=Guard(dry_run=True, most_resources=1))
+    await world.start(approved, tried)
+    made = await alert(world, "one", "two")
+    assert await world.state(made, "tried") is State.DELIVERED
+    await world.approvals.rule([f"{made}.fix"], Verdict.APPROVED, who="ann", why="")
+    await world.settled()
+    assert len(world.receiver.sent) == 1
+
+
 async def test_approval_and_guards_go_together(world: World) -> None:
     await world.start(replace(fixing(), approval=ApprovalRule(3_600_000_000)))
     made = await alert(world, "bucket", "-other")

@@ -50,8 +50,9 @@ def test_a_request_may_be_told_to_another_route() -> None:
 def test_a_remediation_only_says_what_it_would_do_unless_told_otherwise() -> None:
     (route,) = read(environ(REMEDIATION="true", **NAMED))
     assert route.guard == Guard(hourly=10, dry_run=True)
-    (route,) = read(environ(REMEDIATION="true", DRY_RUN="false", HOURLY="3", **NAMED))
-    assert route.guard == Guard(hourly=3, dry_run=False)
+    more = {"DRY_RUN": "false", "HOURLY": "3", "MOST_RESOURCES": "7"}
+    (route,) = read(environ(REMEDIATION="true", **more, **NAMED))
+    assert route.guard == Guard(hourly=3, dry_run=False, most_resources=7)
 
 
 def test_a_kind_that_changes_things_has_its_guards_without_a_word() -> None:
@@ -78,12 +79,21 @@ def test_the_guards_of_such_a_kind_cannot_be_switched_off() -> None:
         ({"ENVIRONMENTS": "444", "RULES": "AR-251,**"}, "RULES"),
         ({"ENVIRONMENTS": "444,?*", "RULES": "AR-251"}, "ENVIRONMENTS"),
         ({"ENVIRONMENTS": "", "RULES": "AR-251"}, "ENVIRONMENTS"),
+        ({"ENVIRONMENTS": "0*,1*,2*,3*,4*,5*,6*,7*,8*,9*", "RULES": "AR-251"}, "ENVIRONMENTS"),
+        ({"ENVIRONMENTS": "444", "RULES": "AR-*"}, "RULES"),
+        ({"ENVIRONMENTS": "444?????????", "RULES": "AR-251"}, "ENVIRONMENTS"),
         ({"ENVIRONMENTS": '["*"]', "RULES": "AR-251"}, "ENVIRONMENTS"),
         ({"NOT_ENVIRONMENTS": "444", "RULES": "AR-251"}, "REMEDIATION"),
     ],
 )
 def test_what_may_be_changed_has_to_be_named(given: dict[str, str], key: str) -> None:
     assert key in {found for found, _ in mistakes(environ(REMEDIATION="true", **given))}
+
+
+@pytest.mark.parametrize("named", ["444123456780", "7", "prod-*", "4441????????", "prod"])
+def test_a_name_is_enough_however_short_and_so_is_most_of_one(named: str) -> None:
+    (route,) = read(environ(REMEDIATION="true", ENVIRONMENTS=named, RULES="AR-2*"))
+    assert route.guard is not None
 
 
 @pytest.mark.parametrize(
@@ -93,6 +103,8 @@ def test_what_may_be_changed_has_to_be_named(given: dict[str, str], key: str) ->
         ({"APPROVAL_NOTIFY": "chat"}, "APPROVAL_NOTIFY"),
         ({"HOURLY": "3"}, "HOURLY"),
         ({"DRY_RUN": "false"}, "DRY_RUN"),
+        ({"MOST_RESOURCES": "9"}, "MOST_RESOURCES"),
+        ({"REMEDIATION": "true", "MOST_RESOURCES": "0", **NAMED}, "MOST_RESOURCES"),
         ({"APPROVAL": "perhaps"}, "APPROVAL"),
         ({"APPROVAL": "required", "APPROVAL_EXPIRES": "31d"}, "APPROVAL_EXPIRES"),
         ({"APPROVAL": "required", "APPROVAL_NOTIFY": "nobody"}, "APPROVAL_NOTIFY"),
