@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -14,6 +14,8 @@ from gateway.domain.alert import JSON
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 _COLUMNS = ("id", "active", "what", "then", "expires_at", "author", "reason")
+_ALL_COLUMNS = ("id", "active", "what", "then", "starts_at", "expires_at", "ended_at", "author", "reason")
+_AT_ONCE = 500
 Id = Annotated[str, typer.Argument(metavar="ID", help="A silence, as `list` shows it.")]
 Conditions = Annotated[
     list[str] | None,
@@ -22,15 +24,41 @@ Conditions = Annotated[
 
 
 @app.command("list")
-def list_(*, env_file: EnvFiles = None, url: Url = None, json_: AsJson = False) -> None:
-    """List the silences that have not expired."""
-    silences = rows_of(Ops.of(load_settings(env_file), url).get("silences"), "silences")
+def list_(
+    *,
+    ended: Annotated[bool, typer.Option("--all", help="Also those that are over, as long as alerts are kept.")] = False,
+    since: Annotated[
+        str, typer.Option(metavar="TIME", help="With --all: not over before then. A time, or how long ago: 7d.")
+    ] = "",
+    env_file: EnvFiles = None,
+    url: Url = None,
+    json_: AsJson = False,
+) -> None:
+    """List the silences that are not over."""
+    if since and not ended:
+        raise fail("--since chooses among all silences.", "Add --all, or leave it out.", code=2)
+    ops, columns = Ops.of(load_settings(env_file), url), _ALL_COLUMNS if ended else _COLUMNS
+    silences = list(_all(ops, since)) if ended else rows_of(ops.get("silences"), "silences")
     if json_:
         as_json({"silences": [dict(silence) for silence in silences]})
         return
-    table(_COLUMNS, [[str(silence.get(column, "")) for column in _COLUMNS] for silence in silences])
+    table(columns, [_cells(silence, columns) for silence in silences])
     if not silences:
         line("There are none.", error=True)
+
+
+def _cells(silence: Mapping[str, JSON], columns: Sequence[str]) -> list[str]:
+    found = [silence.get(column) for column in columns]
+    return ["" if value is None else str(value) for value in found]
+
+
+def _all(ops: Ops, since: str) -> Iterator[Mapping[str, JSON]]:
+    query = {"ended": "true", "limit": str(_AT_ONCE)} | ({"since": since} if since else {})
+    cursor: JSON = ""
+    while cursor is not None:
+        page = ops.get("silences", query={**query, "cursor": str(cursor)})
+        yield from rows_of(page, "silences")
+        cursor = page.get("next")
 
 
 @app.command()

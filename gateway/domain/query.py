@@ -10,6 +10,7 @@ from gateway.domain.alert import JSON
 from gateway.domain.change import Score
 from gateway.domain.delivery import State
 from gateway.domain.severity import Severity
+from gateway.domain.silence import Silence
 from gateway.domain.telling import Decision
 
 PAGE = 100
@@ -198,6 +199,7 @@ class Page:
     alerts: tuple[AlertRow, ...] = ()
     deliveries: tuple[DeliveryRow, ...] = ()
     incidents: tuple[IncidentRow, ...] = ()
+    silences: tuple[Silence, ...] = ()
     next: str = ""
 
 

@@ -38,8 +38,9 @@ class SilenceMistakes(Exception):
 @dataclass(frozen=True, slots=True)
 class Silence:
     """Made by `parse_silence` and `from_json`. `texts`: filter keys and their values as written; () for all alerts.
-    `routes`: names or patterns as written; () for all routes. The times are microseconds since the epoch. Updates that
-    close pass a silence as they pass a mute (`passes_mute`).
+    `routes`: names or patterns as written; () for all routes. The times are microseconds since the epoch. `ended_us`:
+    when somebody ended it before its time, None when nobody did. Updates that close pass a silence as they pass a mute
+    (`passes_mute`).
     """
 
     id: str
@@ -53,10 +54,16 @@ class Silence:
     then: WhenMuted
     filter: Filter = field(repr=False, compare=False)
     route_globs: tuple[Glob, ...] = field(repr=False, compare=False)
+    ended_us: int | None = None
+
+    @property
+    def over_us(self) -> int:
+        """When it is over, or was: it may have been ended before it expires."""
+        return self.expires_us if self.ended_us is None else self.ended_us
 
     def is_active(self, now_us: int) -> bool:
         """From its start up to, and not at, its end."""
-        return self.starts_us <= now_us < self.expires_us
+        return self.starts_us <= now_us < self.over_us
 
     def takes(self, reading: Reading, route: str) -> bool:
         """At any time. `route`: its name, in lower case as all names of routes are."""
@@ -107,7 +114,7 @@ def parse_silence(values: Mapping[str, Any], *, silence_id: str, now_us: int) ->
 
 
 def to_json(silence: Silence) -> str:
-    """For the store, in ASCII; `from_json` reads it back as the same silence."""
+    """For the store, in ASCII, as it was made; `from_json` reads it back as the same silence, not ended by anybody."""
     return json.dumps({"id": silence.id, "created_us": silence.created_us, **_given(silence)}, separators=(",", ":"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.domain.query import Page
 from gateway.domain.silence import Silence, parse_silence
 from gateway.ports import Clock, Store
 
@@ -36,8 +37,14 @@ class Silences:
         return routes
 
     def all(self) -> tuple[Silence, ...]:
-        """Those that have not expired."""
+        """Those that are not over."""
         return tuple(silence for silence in self._known if silence.expires_us > self._clock.now_us())
+
+    async def past(self, since_us: int, *, limit: int, cursor: str = "") -> Page:
+        """Also those that are over, of which every one was in force or to come at that time or later. Raises
+        UnknownCursor.
+        """
+        return await self._store.past_silences(since_us, limit=limit, cursor=cursor)
 
     def active(self, now_us: int) -> tuple[Silence, ...]:
         return tuple(silence for silence in self._known if silence.is_active(now_us)) if self._known else ()

@@ -160,8 +160,8 @@ class Store(Guards, Shared, Protocol):
     async def put_silence(self, silence: Silence) -> None: ...
 
     async def end_silence(self, silence_id: str) -> tuple[str, ...] | None:
-        """Forget it and make due what it holds, which asks when it is handed out; the routes concerned, None when there
-        is no such silence.
+        """It is over now, and what it holds is due and asks when it is handed out; the routes concerned, None when no
+        such silence waits or is in force.
         """
 
     async def end_windows(self, routes: Sequence[str]) -> None:
@@ -173,7 +173,12 @@ class Store(Guards, Shared, Protocol):
         """
 
     async def silences(self) -> tuple[Silence, ...]:
-        """Those that have not expired, also those that have not begun."""
+        """Those that are not over, also those that have not begun."""
+
+    async def past_silences(self, since_us: int, *, limit: int, cursor: str = "") -> Page:
+        """Those that were not over at that time, whatever became of them since, youngest first. `cursor` as of
+        `alerts`.
+        """
 
     async def ping(self) -> None:
         """Commit a row."""

@@ -19,6 +19,7 @@ _DELETE = f"DELETE FROM alert AS a WHERE a.id = ? AND {_FINISHED}"  # noqa: S608
 OLD_INCIDENTS = "SELECT key FROM incident WHERE last_us < ? ORDER BY last_us LIMIT ?"
 _FORGET_INCIDENT = "DELETE FROM incident WHERE key = ? AND last_us < ?"
 _FORGET = ("DELETE FROM told WHERE key = ?", "DELETE FROM change WHERE key = ?")
+FORGET_SILENCES = "DELETE FROM silence WHERE expires_us < ?"
 _SLACK_PAGES = 1000  # free pages are used again before the file grows: only what is beyond goes back
 _PAGES_A_STEP = 500
 
@@ -48,7 +49,9 @@ def old_incidents(book: Book, before_us: int, limit: int) -> Forgotten:
 
 
 def forget(book: Book, asked: Sequence[Forgotten]) -> list[int]:
-    """With all that receivers were told of them; how many. Should one come back after so long, it is a new one."""
+    """With all that receivers were told of them, and silences that were over by then; how many incidents. Should one
+    come back after so long, it is a new one.
+    """
     return [_forget(book, forgotten) for forgotten in asked]
 
 
@@ -58,6 +61,7 @@ def _forget(book: Book, forgotten: Forgotten) -> int:
     for statement in _FORGET if keys else ():
         book.db.executemany(statement, keys)
     book.db.execute(FORGET_CLUSTERS, (before_us,))
+    book.db.execute(FORGET_SILENCES, (before_us,))
     return len(keys)
 
 

@@ -230,6 +230,7 @@ CREATE INDEX resource_lock_until ON resource_lock (until_us);
 
 _VERSION_4 = """
 ALTER TABLE approval ADD COLUMN plan_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX silence_over ON silence (expires_us, id);
 """
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)

@@ -228,6 +228,9 @@ class TableStore(TableGuards):
     async def silences(self) -> tuple[Silence, ...]:
         return await self._lookups.read(silences.unexpired)
 
+    async def past_silences(self, since_us: int, *, limit: int, cursor: str = "") -> Page:
+        return await self._searches.read(partial(silences.past, since_us=since_us, limit=limit, cursor=cursor))
+
     async def ping(self) -> None:
         await self._writer.write(routes.ping, None)
 

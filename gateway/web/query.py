@@ -60,8 +60,8 @@ def delivery_selection(values: Given, now_us: int) -> Selection:
         severity=_severity(_one(values, "severity")),
         alert_type=_one(values, "type"),
         rule=_one(values, "rule"),
-        since_us=_moment(values, "since", now_us),
-        until_us=_moment(values, "until", now_us),
+        since_us=moment(values, "since", now_us),
+        until_us=moment(values, "until", now_us),
     )
 
 
@@ -75,8 +75,8 @@ def alert_selection(values: Given, now_us: int) -> AlertSelection:
         alert_type=_one(values, "type"),
         rule=_one(values, "rule"),
         held=_boolean(values, "held"),
-        since_us=_moment(values, "since", now_us),
-        until_us=_moment(values, "until", now_us),
+        since_us=moment(values, "since", now_us),
+        until_us=moment(values, "until", now_us),
     )
 
 
@@ -162,7 +162,8 @@ def _boolean(values: Given, name: str) -> bool | None:
     return _BOOLEANS.get(word)
 
 
-def _moment(values: Given, name: str, now_us: int) -> int | None:
+def moment(values: Given, name: str, now_us: int) -> int | None:
+    """None where it is not given."""
     text = _one(values, name)
     if not text:
         return None

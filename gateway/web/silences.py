@@ -18,6 +18,7 @@ from gateway.web.answers import json_answer
 from gateway.web.api import ROOT, no_such
 from gateway.web.refusal import Refusal
 
+_OF_ALL = ("since", *query.PAGE_WORDS)
 _HINT = 'send {"filter": {"rule": "AR-251"}, "for": "2h", "reason": "migration", "author": "you"}'
 
 
@@ -65,9 +66,18 @@ class SilencesApi:
             web.delete(f"{ROOT}/silences/{{id}}", self.end),
         ]
 
-    async def list(self, _: web.Request) -> web.Response:
+    async def list(self, request: web.Request) -> web.Response:
+        """Those that are not over; with `?ended=true` a page of all that are known, the youngest first."""
         now_us = self._clock.now_us()
-        return json_answer(200, {"silences": [_shown(silence, now_us) for silence in self._operations.silences.all()]})
+        values = query.given(request.query.items(), ("ended", *_OF_ALL))
+        if not query.is_set(values, "ended"):
+            _refuse_narrowed(values)
+            known = self._operations.silences.all()
+            return json_answer(200, {"silences": [_shown(silence, now_us) for silence in known]})
+        window, since_us = query.window(values), query.moment(values, "since", now_us) or 0
+        page = await self._operations.silences.past(since_us, limit=window.limit, cursor=window.cursor)
+        rows: list[JSON] = [_shown(silence, now_us) for silence in page.silences]
+        return json_answer(200, {"silences": rows, "next": page.next or None})
 
     async def begin(self, request: web.Request) -> web.Response:
         try:
@@ -88,6 +98,13 @@ class SilencesApi:
         if not await self._operations.end_silence(request.match_info["id"]):
             raise no_such("silence")
         return json_answer(200, {"ended": request.match_info["id"]})
+
+
+def _refuse_narrowed(values: query.Given) -> None:
+    """The list of those that are not over is whole."""
+    for name in _OF_ALL:
+        if name in values:
+            raise Refusal(400, f"{name} chooses among all silences", hint="add ended=true, or leave it out")
 
 
 _NAMES: Mapping[str, str] = {"lasts_us": "for", "expires_us": "until", "starts_us": "from"}
@@ -130,4 +147,5 @@ def _shown(silence: Silence, now_us: int) -> dict[str, JSON]:
         "created_at": render.iso(silence.created_us),
         "starts_at": render.iso(silence.starts_us),
         "expires_at": render.iso(silence.expires_us),
+        "ended_at": None if silence.ended_us is None else render.iso(silence.ended_us),
     }

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gateway.cli.client import Ops
 from tests.cli.cli_world import World
 from tests.cli.conftest import Run
 from tests.cli.test_deliveries import wait_for
@@ -27,6 +28,32 @@ def test_a_silence_is_added_listed_and_ended(run: Run, world: World) -> None:
     ended = run("silences", "end", silence_id, env=world.env)
     assert (ended.exit_code, ended.stdout) == (0, f"{silence_id}: ended\n")
     assert run("silences", "list", env=world.env).stderr == "There are none.\n"
+
+
+def test_silences_that_are_over_are_listed_where_all_are_asked_for(
+    run: Run, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cli.silences._AT_ONCE", 2)
+    silences = [added(run, world, "RULES=AR-251", "--for", "2h") for _ in range(5)]
+    run("silences", "end", *silences[:2], env=world.env)
+    listed = json.loads(run("silences", "list", "--all", "--json", env=world.env).stdout)["silences"]
+    assert [silence["id"] for silence in listed] == silences[::-1]
+    assert [silence["active"] for silence in listed] == [True, True, True, False, False]
+    assert [bool(silence["ended_at"]) for silence in listed] == [False, False, False, True, True]
+    rows = run("silences", "list", "--all", "--since", "1h", env=world.env).stdout.splitlines()
+    assert [row.split("\t")[0] for row in rows] == silences[::-1]
+    assert run("silences", "list", "--all", "--since", "2100-01-01", env=world.env).stderr == "There are none.\n"
+    assert len(run("silences", "list", env=world.env).stdout.splitlines()) == 3
+
+
+def test_a_time_without_all_is_refused_by_both(run: Run, world: World) -> None:
+    result = run("silences", "list", "--since", "1h", env=world.env)
+    assert (result.exit_code, result.stderr.splitlines()[1]) == (2, "Add --all, or leave it out.")
+    answer = Ops(f"http://{world.env['GATEWAY_OPS_LISTEN']}", {}).ask("GET", "silences", query={"since": "1h"})
+    assert (answer.status, answer.body) == (
+        400,
+        {"error": "since chooses among all silences", "hint": "add ended=true, or leave it out"},
+    )
 
 
 def test_what_a_silence_holds_goes_out_when_it_is_ended(run: Run, world: World) -> None:

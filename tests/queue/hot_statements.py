@@ -19,6 +19,7 @@ from gateway.queue import (
     results,
     retention,
     routes,
+    silences,
     stand_ins,
     told,
 )
@@ -62,6 +63,10 @@ HOT: dict[str, str | Rows] = {
     "record: stand-ins": stand_ins.STANDING_IN,
     "record: reserves": stand_ins.RESERVES,
     "silence: release": holds.RELEASE,
+    "silences": silences.UNEXPIRED,
+    "silences: past": silences.PAST,
+    "silence: end": silences.END,
+    "purge: silences": retention.FORGET_SILENCES,
     "start: anything held": holds.HELD_BY_WINDOW,
     "start: hours that are over": holds.END_WINDOW,
     "start: anything told": forgetting.TOLD,

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from gateway.domain.delivery import AttemptRecord, Claim, Claims, NewAlert, NewDelivery, Result, State
 from gateway.domain.outcome import OutcomeClass
+from gateway.domain.silence import Silence, parse_silence
 from gateway.ports import Store
 from gateway.queue.sqlite import SqliteStore, open_sqlite
 
@@ -132,6 +133,11 @@ def a_record(claim: Claim, reason: str = "200 OK", outcome: OutcomeClass = Outco
         excerpt="thanks",
         revision="r1",
     )
+
+
+def a_silence(silence_id: str, *, lasts_s: float = 3600, made_us: int = START_US, **more: Any) -> Silence:
+    asked = {"reason": "work", "author": "me", "lasts_us": int(lasts_s * SECOND_US), "all": True} | more
+    return parse_silence(asked, silence_id=silence_id, now_us=made_us)
 
 
 def a_result(claim: Claim, state: State = State.DELIVERED, *, delay_s: float = 0, **fields: Any) -> Result:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import pytest
 
 from gateway.domain.delivery import NewDelivery, PutOff, State
-from gateway.domain.silence import Silence, parse_silence
 from gateway.ports import Store
 from tests.queue.incident_world import GROUPED, TOLD_CHANGES, a_state, carried, enter, told
-from tests.queue.store_world import LEASES, SECOND_US, FakeClock, a_result, a_retry, claim_all, now, state_of
-
-
-def a_silence(silence_id: str) -> Silence:
-    asked = {"reason": "work", "author": "me", "lasts_us": 3600 * SECOND_US, "all": True}
-    return parse_silence(asked, silence_id=silence_id, now_us=FakeClock().us)
+from tests.queue.store_world import (
+    LEASES,
+    SECOND_US,
+    FakeClock,
+    a_result,
+    a_retry,
+    a_silence,
+    claim_all,
+    now,
+    state_of,
+)
 
 
 def held(route: str = "a", *, after_s: float = 100, **more: object) -> NewDelivery:
