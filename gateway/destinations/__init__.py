@@ -25,6 +25,7 @@ from gateway.domain.notify import Notify
 from gateway.domain.outcome import Outcome, judge
 from gateway.domain.policy import Backlog, Pace
 from gateway.domain.snapshot import decode, snapshot_of
+from gateway.domain.url import host_of
 
 if TYPE_CHECKING:
     from gateway.destinations._remedy import Remedy
@@ -49,6 +50,11 @@ class DestinationSettings(BaseModel):
     def addresses(self) -> tuple[str, ...]:
         """What of the secrets says where to send, in the order of the keys."""
         return tuple([v.get_secret_value() for v in self.__dict__.values() if isinstance(v, SecretAddress)])
+
+    def receiver(self) -> str:
+        """What people know it by: its host, unless the kind has a better name for it; "" where there is none."""
+        places = (*self.addresses(), str(getattr(self, "url", "")))
+        return next((host for host in map(host_of, places) if host), "")
 
     def against_digests(self) -> str:
         """Why these settings cannot tell several alerts in one message, and what to do about it; "" when they can."""

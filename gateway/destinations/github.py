@@ -75,6 +75,9 @@ class GitHubSettings(Server):
         "cloud-optix-alert", min_length=1, max_length=100, description="name of the event of MODE=dispatch"
     )
 
+    def receiver(self) -> str:
+        return self.repository
+
     def headers(self) -> tuple[tuple[str, str], ...]:
         return (
             ("Authorization", f"Bearer {self.token.get_secret_value()}"),

@@ -72,6 +72,9 @@ class LambdaSettings(AwsSettings):
         values = {value for _, value in self.header_pairs if value}
         return tuple(sorted(values | set(super().secrets()), key=len, reverse=True))
 
+    def receiver(self) -> str:
+        return self.function
+
     def against_digests(self) -> str:
         return AGAINST_DIGESTS if self.format == "original" else ""
 

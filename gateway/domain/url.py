@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 _HTTP = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE | re.ASCII)
 
@@ -11,6 +11,14 @@ _HTTP = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE | re.ASCII)
 def is_http(url: str) -> bool:
     """Whether this can be requested at all: http or https, a host, and no white space."""
     return _HTTP.fullmatch(url) is not None
+
+
+def host_of(url: str) -> str:
+    """Host and port, without who signs in there; "" where there is none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def with_parameter(url: str, name: str, value: str) -> str:

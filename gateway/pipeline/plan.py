@@ -13,6 +13,7 @@ from gateway.domain.alert import Alert
 from gateway.domain.remediation import NOTHING_OPEN, narrowed, passing
 from gateway.domain.text import code_points, fit_list
 from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.mask import mask
 
 _LONGEST_PLAN = 1000
 _DRY_RUN = "DRY_RUN, nothing is changed; otherwise: "
@@ -39,7 +40,7 @@ def targets_of(alert: Alert) -> tuple[Target, ...]:
 def plan_of(route: ConfiguredRoute, alert: Alert) -> Plan:
     """What is asked for on such a route, without looking at anything. `alert`: as it was received."""
     if route.guard is None:
-        text = f"{route.kind} is sent the alert"
+        text = f"{_name(route)} is sent the alert"
         return Plan(text, (), approval.plan_id(_receiver(route)))
     targets, remedy = targets_of(narrowed(alert, passing(alert, route.filter))), route.destination.remedy
     if remedy is not None:
@@ -47,7 +48,7 @@ def plan_of(route: ConfiguredRoute, alert: Alert) -> Plan:
         lead = f"on {len(steps)} resources: " if len(steps) > 1 else ""
     else:
         steps = tuple(target.resource for target in targets)
-        lead = f"{route.kind} is sent the alert with {len(steps)} OPEN resource{'s' * (len(steps) != 1)}: "
+        lead = f"{_name(route)} is sent the alert with {len(steps)} OPEN resource{'s' * (len(steps) != 1)}: "
     text = lead + fit_list(steps, _LONGEST_PLAN, code_points) if steps else f"nothing: {NOTHING_OPEN}"
     tried = _DRY_RUN if route.guard.dry_run else ""
     return Plan(tried + text, steps, approval.plan_id((*_receiver(route), tried, *steps)))
@@ -62,6 +63,11 @@ def too_many(route: ConfiguredRoute, alert: Alert) -> str:
         f"it names {count} resources, and MOST_RESOURCES={guard.most_resources}: look at them, then set more, or "
         "APPROVAL=required, and replay it"
     )
+
+
+def _name(route: ConfiguredRoute) -> str:
+    receiver = mask(route.settings.receiver(), route.settings.secrets())
+    return f"{route.kind} ({receiver})" if receiver else route.kind
 
 
 def _receiver(route: ConfiguredRoute) -> Iterator[str]:

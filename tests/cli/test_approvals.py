@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from urllib.error import HTTPError
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -26,6 +26,10 @@ FIXES = {
 @pytest.fixture
 def asking(start: Start) -> World:
     return start(**ASKS, **LINKS, GATEWAY_ROUTES__ALL__APPROVAL_NOTIFY="critical")
+
+
+def plan(world: World) -> str:
+    return f"webhook ({urlsplit(world.receiver.url).netloc}) is sent the alert"
 
 
 def waiting(run: Run, world: World, *more: str) -> list[dict[str, str]]:
@@ -59,7 +63,7 @@ def test_how_many_wait_is_a_metric(run: Run, asking: World) -> None:
 def test_what_waits_is_listed_and_approved_once(run: Run, asking: World) -> None:
     delivery = f"{asking.accept()}.all"
     (row,) = waiting(run, asking)
-    assert (row["delivery"], row["verdict"], row["plan"]) == (delivery, "waiting", "webhook is sent the alert")
+    assert (row["delivery"], row["verdict"], row["plan"]) == (delivery, "waiting", plan(asking))
     assert delivery in run("approvals", "list", env=asking.env).stdout
     assert f"approvals approve {delivery}" in run("deliveries", "show", delivery, env=asking.env).stdout
     done = run("approvals", "approve", delivery, "--author", "ann", "--reason", "looked at it", env=asking.env)
@@ -76,7 +80,7 @@ def test_what_waits_is_listed_and_approved_once(run: Run, asking: World) -> None
 def test_a_request_is_shown_and_approved_as_it_was_shown(run: Run, asking: World) -> None:
     delivery = f"{asking.accept()}.all"
     found = json.loads(run("approvals", "show", delivery, "--json", env=asking.env).stdout)
-    assert (found["delivery"], found["plan"], found["steps"]) == (delivery, "webhook is sent the alert", [])
+    assert (found["delivery"], found["plan"], found["steps"]) == (delivery, plan(asking), [])
     assert found["plan_id"] in run("approvals", "show", delivery, env=asking.env).stdout
     other = run("approvals", "approve", delivery, "--plan", "0" * 12, env=asking.env)
     assert other.exit_code == 1
@@ -160,9 +164,9 @@ def test_looking_at_a_link_decides_nothing_and_a_button_once(run: Run, asking: W
     text = ""
     for _ in range(2):
         status, text = page(url)
-        assert (status, "webhook is sent the alert" in text, "<form" in text) == (200, True, True)
+        assert (status, plan(asking) in text, "<form" in text) == (200, True, True)
     assert len(waiting(run, asking)) == 1
-    plan = text.partition('name="plan" value="')[2][:12]
+    plan_id = text.partition('name="plan" value="')[2][:12]
     assert page(url, verdict="approve")[0] == 400
     assert page(url, verdict="burn", who="ann")[0] == 400
     assert len(waiting(run, asking)) == 1
@@ -170,7 +174,7 @@ def test_looking_at_a_link_decides_nothing_and_a_button_once(run: Run, asking: W
         status, text = page(url, verdict="approve", who="ann", **other)
         assert (status, "not what would be done now" in text, "<form" in text) == (409, True, True)
     assert len(waiting(run, asking)) == 1
-    status, text = page(url, verdict="approve", who="<b>ann</b>", why="it is mine", plan=plan)
+    status, text = page(url, verdict="approve", who="<b>ann</b>", why="it is mine", plan=plan_id)
     assert (status, "approved by &lt;b&gt;ann&lt;/b&gt; (by link): it is mine" in text) == (200, True)
     status, text = page(url, verdict="reject", who="bob")
     assert (status, "approved by" in text) == (409, True)
@@ -224,5 +228,5 @@ def test_a_guarded_route_says_in_check_and_explain_what_it_does(run: Run, world:
     assert document["approval"] == {"expires_s": 86400.0, "notify": None}
     assert document["remediation"] == {"hourly": 10, "most_resources": 25, "dry_run": True}
     explained = run("explain", env=env).stdout
-    told = "plan: DRY_RUN, nothing is changed; otherwise: webhook is sent the alert with 2 OPEN resources: "
+    told = f"plan: DRY_RUN, nothing is changed; otherwise: {plan(world)} with 2 OPEN resources: "
     assert told in explained

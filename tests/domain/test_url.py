@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.domain.url import is_http, with_parameter
+from gateway.domain.url import host_of, is_http, with_parameter
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,18 @@ def test_a_value_is_encoded() -> None:
 )
 def test_only_whole_urls_are_requested(url: str, good: bool) -> None:  # noqa: FBT001
     assert is_http(url) is good
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://hooks.example.com:8443/services/x?y=z", "hooks.example.com:8443"),
+        ("https://ann:planted@hooks.example.com/", "hooks.example.com"),
+        ("http://[::1]:9/", "[::1]:9"),
+        ("http://[::1", ""),
+        ("topic", ""),
+        ("", ""),
+    ],
+)
+def test_a_host_is_shown_without_who_signs_in(url: str, host: str) -> None:
+    assert host_of(url) == host

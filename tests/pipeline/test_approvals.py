@@ -177,7 +177,7 @@ async def test_who_approved_a_dry_run_has_not_approved_the_change(world: World) 
     alert = await world.alert(affectedResources=OPEN)
     (request,) = await world.approvals.waiting()
     assert request.plan is not None
-    assert request.plan.text.startswith("DRY_RUN, nothing is changed; otherwise: trial is sent")
+    assert request.plan.text.startswith("DRY_RUN, nothing is changed; otherwise: trial (hooks.example.com) is sent")
     await approve(world, alert)
     assert await world.state(alert) is State.DELIVERED
     await world.restart(in_earnest(route))
@@ -210,7 +210,7 @@ async def test_a_long_plan_has_a_true_count_and_all_its_steps(world: World) -> N
     (request,) = await world.approvals.waiting()
     assert request.plan is not None
     assert request.plan.steps == tuple(names)
-    assert request.plan.text.startswith("trial is sent the alert with 300 OPEN resources: bucket-")
+    assert request.plan.text.startswith("trial (hooks.example.com) is sent the alert with 300 OPEN resources: bucket-")
     assert request.plan.text.endswith(" more")
     assert len(request.plan.text) < 1200
 
@@ -288,7 +288,7 @@ async def test_a_request_is_told_to_another_route_once_also_over_a_restart(world
     (sent,) = world.receiver.sent
     said = json.loads(sent.body)["payloadData"]
     assert said["alertSummary"] == "Approve? soc: A bucket is public"
-    assert "trial is sent the alert" in said["alertDetails"]
+    assert "trial (hooks.example.com) is sent the alert" in said["alertDetails"]
     assert f"optix-gateway approvals approve {alert}.soc" in said["alertDetails"]
     read = parse(SOURCE, sent.body)
     assert console_url(read) == said["decideAt"]  # type: ignore[arg-type]

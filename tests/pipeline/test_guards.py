@@ -149,9 +149,8 @@ async def test_by_itself_it_only_says_what_it_would_do(world: World) -> None:
     assert row.state is State.DELIVERED
     (entry,) = await world.operations.remediations.latest(limit=9, before=2**62)
     assert entry.dry_run is True
-    assert entry.result == (
-        "DRY_RUN, nothing is changed; otherwise: trial is sent the alert with 1 OPEN resource: bucket"
-    )
+    told = "trial (hooks.example.com) is sent the alert with 1 OPEN resource: bucket"
+    assert entry.result == f"DRY_RUN, nothing is changed; otherwise: {told}"
 
 
 async def test_what_was_only_tried_is_done_when_it_is_replayed(world: World) -> None:
@@ -290,7 +289,7 @@ async def test_approval_and_guards_go_together(world: World) -> None:
     made = await alert(world, "bucket", "-other")
     (request,) = await world.approvals.waiting()
     assert request.plan is not None
-    assert request.plan.text == "trial is sent the alert with 1 OPEN resource: bucket"
+    assert request.plan.text == "trial (hooks.example.com) is sent the alert with 1 OPEN resource: bucket"
     await asyncio.gather(
         *[world.approvals.rule([f"{made}.fix"], Verdict.APPROVED, who=who, why="") for who in ("ann", "bob")]
     )
