@@ -15,8 +15,8 @@ from uuid import uuid4
 
 from aiohttp import ClientSession, web
 
-from tests.journey.journey_world import a_body
-from tests.outbound.aws_world import ACCOUNT, REGION, Aws
+from tests.journey.journey_world import Client, a_body, a_route
+from tests.outbound.aws_world import ACCOUNT, REGION, Aws, keys
 
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
 AUTHENTICATED = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
@@ -24,6 +24,7 @@ LOGS = "http://acs.amazonaws.com/groups/s3/LogDelivery"
 OTHER = "a" * 64
 DENIED = (403, "AccessDenied")
 SWITCHED_OFF = (400, "AccessControlListNotSupported")
+RULES = {"AR-251": "READ", "AR-252": "READ_ACP", "AR-267": "WRITE", "AR-268": "WRITE_ACP"}
 
 
 def public(permission: str, group: str = ALL_USERS) -> dict[str, Any]:
@@ -154,3 +155,14 @@ def alert_about(*buckets: str, rule: str = "AR-251", alert_id: str = "", **more:
     return a_body(
         alert_id or uuid4().hex, **({"accountId": ACCOUNT, "ruleNumber": rule, "affectedResources": listed} | more)
     )
+
+
+def fixing(door: Door, name: str = "fix", **more: str) -> dict[str, str]:
+    keys_ = {"ENVIRONMENTS": ACCOUNT, "RULES": ",".join(RULES), "DRY_RUN": "false", "NOTIFY": "all", "BACKLOG": "all"}
+    return a_route(name, "s3-public-acl", **({**keys_, **keys(door.url)} | more))
+
+
+async def trail(client: Client) -> dict[str, Any]:
+    (found,) = (await client.get("/api/v1/remediations"))["remediations"]
+    assert isinstance(found, dict)
+    return found

@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.journey.journey_world import Client, Process, a_gateway, a_route, environment, session, until
+from tests.journey.journey_world import Process, a_gateway, environment, session, until
 from tests.journey.s3_world import (
     ALL_USERS,
     AUTHENTICATED,
     DENIED,
     LOGS,
     OTHER,
+    RULES,
     SWITCHED_OFF,
     Door,
-    a_door,
     alert_about,
+    fixing,
     private,
     public,
+    trail,
 )
-from tests.outbound.aws_world import ACCOUNT, KEY_ID, Aws, keys, moto_server
-
-RULES = {"AR-251": "READ", "AR-252": "READ_ACP", "AR-267": "WRITE", "AR-268": "WRITE_ACP"}
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    with moto_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def door(aws: Aws) -> AsyncIterator[Door]:
-    async with a_door(aws) as made:
-        yield made
-
-
-def fixing(door: Door, name: str = "fix", **more: str) -> dict[str, str]:
-    keys_ = {"ENVIRONMENTS": ACCOUNT, "RULES": ",".join(RULES), "DRY_RUN": "false", "NOTIFY": "all", "BACKLOG": "all"}
-    return a_route(name, "s3-public-acl", **({**keys_, **keys(door.url)} | more))
+from tests.outbound.aws_world import ACCOUNT, KEY_ID
 
 
 async def run(door: Door, folder: Path, body: bytes, state: str = "delivered", **more: str) -> dict[str, Any]:
@@ -51,12 +33,6 @@ async def run(door: Door, folder: Path, body: bytes, state: str = "delivered", *
         alert = await client.accepted(body)
         await client.until_state(state, (alert, "fix"))
         return await trail(client)
-
-
-async def trail(client: Client) -> dict[str, Any]:
-    (found,) = (await client.get("/api/v1/remediations"))["remediations"]
-    assert isinstance(found, dict)
-    return found
 
 
 def words(entry: dict[str, Any]) -> dict[str, str]:
@@ -171,92 +147,6 @@ async def test_without_more_it_only_says_what_it_would_do(tmp_path: Path, door: 
     assert words(entry) == {bucket: "would change"}
     assert entry["steps"][0]["said"] == "remove FULL_CONTROL of AllUsers, READ of AllUsers"
     assert entry["result"] == "DRY_RUN: 1 would change"
-
-
-async def test_undoing_puts_back_exactly_what_was_there(tmp_path: Path, door: Door) -> None:
-    bucket = door.bucket(public("READ"), public("FULL_CONTROL"), private("READ"), public("WRITE", LOGS))
-    before = door.grants(bucket)
-    async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
-        alert = await client.accepted(alert_about(bucket))
-        await client.until_state("delivered", (alert, "fix"))
-        assert door.grants(bucket) != before
-        id_ = (await trail(client))["id"]
-        undone = await client.change(f"/api/v1/remediations/{id_}/undo", author="ann")
-        assert undone["undone"] is True
-        assert door.grants(bucket) == before
-        (step,) = (await client.get(f"/api/v1/remediations/{id_}"))["steps"]
-        assert step["undone_by"] == "ann"
-        again = await client.change(f"/api/v1/remediations/{id_}/undo", author="ann")
-        assert "nothing to put back" in again["error"]
-
-
-async def test_an_undo_that_is_refused_is_not_called_done_and_can_be_asked_for_again(
-    tmp_path: Path, door: Door
-) -> None:
-    bucket = door.bucket(public("READ"))
-    async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
-        alert = await client.accepted(alert_about(bucket))
-        await client.until_state("delivered", (alert, "fix"))
-        id_ = (await trail(client))["id"]
-        door.unwritable.add(bucket)
-        refused = await client.change(f"/api/v1/remediations/{id_}/undo")
-        assert (refused["undone"], refused["steps"][0]["word"]) == (False, "failed")
-        assert door.grants(bucket) == []
-        door.unwritable.clear()
-        assert (await client.change(f"/api/v1/remediations/{id_}/undo"))["undone"] is True
-        assert door.grants(bucket) == [(ALL_USERS, "READ")]
-
-
-async def test_what_somebody_else_changed_since_is_not_undone_unless_forced(tmp_path: Path, door: Door) -> None:
-    bucket = door.bucket(public("READ"), private("READ"))
-    before = door.grants(bucket)
-    async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
-        alert = await client.accepted(alert_about(bucket))
-        await client.until_state("delivered", (alert, "fix"))
-        door.aws.client("s3").put_bucket_acl(Bucket=bucket, ACL="private")
-        id_ = (await trail(client))["id"]
-        refused = await client.change(f"/api/v1/remediations/{id_}/undo")
-        assert (refused["undone"], refused["steps"][0]["word"]) == (False, "failed")
-        assert door.grants(bucket) == []
-        assert (await client.change(f"/api/v1/remediations/{id_}/undo", force=True))["undone"] is True
-        assert door.grants(bucket) == before
-
-
-async def test_two_undos_at_once_are_one(tmp_path: Path, door: Door) -> None:
-    bucket = door.bucket(public("READ"))
-    async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
-        alert = await client.accepted(alert_about(bucket))
-        await client.until_state("delivered", (alert, "fix"))
-        path = f"/api/v1/remediations/{(await trail(client))['id']}/undo"
-        door.open.clear()
-        door.written.clear()
-        first = asyncio.create_task(client.change(path))
-        await asyncio.wait_for(door.written.wait(), 30)
-        second = await client.change(path)
-        assert "something else acts on the same resource (undo of " in second["error"]
-        door.open.set()
-        assert (await first)["undone"] is True
-    assert door.writes == [bucket, bucket]
-    assert door.grants(bucket) == [(ALL_USERS, "READ")]
-
-
-async def test_what_somebody_else_closed_after_our_change_was_refused_is_opened_again_only_by_force(
-    tmp_path: Path, door: Door
-) -> None:
-    bucket = door.bucket(public("READ"))
-    door.unwritable.add(bucket)
-    async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
-        alert = await client.accepted(alert_about(bucket))
-        await client.until_state("dead", (alert, "fix"))
-        door.aws.client("s3").put_bucket_acl(Bucket=bucket, ACL="private")
-        door.unwritable.clear()
-        path = f"/api/v1/remediations/{(await trail(client))['id']}/undo"
-        refused = await client.change(path)
-        assert refused["undone"] is False
-        assert "not certain that this is the gateway's own change" in refused["steps"][0]["said"]
-        assert door.grants(bucket) == []
-        assert (await client.change(path, force=True))["undone"] is True
-    assert door.grants(bucket) == [(ALL_USERS, "READ")]
 
 
 async def test_four_alerts_about_one_bucket_take_turns_and_lose_no_grant(tmp_path: Path, door: Door) -> None:
