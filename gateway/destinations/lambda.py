@@ -37,7 +37,9 @@ from gateway.domain.text import cut, one_line
 _MOST = {"event": 1_000_000, "request-response": 6_000_000}
 _TYPES = {"event": "Event", "request-response": "RequestResponse"}
 _FUNCTION = r"^(arn:aws[a-z-]*:lambda:[a-z0-9-]+:)?([0-9]{12}:)?(function:)?[A-Za-z0-9_-]+(:[A-Za-z0-9_$-]+)?$"
-_NOISE = re.compile(r"^(START|END|REPORT|INIT_START|XRAY) ")
+_NOISE = re.compile(r"(START|END|REPORT|INIT_START|XRAY) |Traceback \(most recent call last\):|\xa0{2}")
+"""What Lambda writes around a run, and the frames of what was raised, which Python's runtime indents with U+00A0."""
+_MOST_SAID = 300
 
 
 def _readable_headers(given: SecretStr) -> SecretStr:
@@ -145,7 +147,7 @@ def _refuse(constant: str) -> None:
     raise ValueError(constant)
 
 
-def read(answer: Answer, now: datetime, context: Context, settings: LambdaSettings) -> Outcome:
+def read(answer: Answer, now: datetime, _context: Context, settings: LambdaSettings) -> Outcome:
     """A function that failed is a 200, and so is one that answers API Gateway with a status of its own."""
     outcome = read_aws(answer, now)
     if not isinstance(answer, HttpAnswer) or outcome.kind is not OutcomeClass.OK:
@@ -153,12 +155,30 @@ def read(answer: Answer, now: datetime, context: Context, settings: LambdaSettin
     outcome = replace(outcome, reference=text_of(answer.headers.get("x-amzn-requestid")))
     said = json_object(answer)
     if failed := text_of(answer.headers.get("x-amz-function-error")):
-        told = [failed, text_of(said.get("errorType")), text_of(said.get("errorMessage")), _last_line(answer)]
-        reason = ": ".join(["the function failed", *filter(None, told)])
-        return replace(outcome, kind=OutcomeClass.RETRY, reason=cut(reason, 300))
-    if settings.envelope != "none" and not context.test:
-        return _as_api_gateway(outcome, said.get("statusCode"))
-    return outcome
+        error = text_of(said.get("errorType"))
+        told = (failed, error, _words(said.get("errorMessage")), _last_line(answer, error))
+        return _told(replace(outcome, kind=OutcomeClass.RETRY, reason="the function failed"), *told)
+    if settings.envelope != "none" and "statusCode" in said:
+        return _told(_as_api_gateway(outcome, said["statusCode"]), _words(said.get("body")))
+    return _told(outcome, _result(answer))
+
+
+def _told(outcome: Outcome, *said: str) -> Outcome:
+    """Cut as a whole: what is cut before something else follows hides half a secret from whoever looks for it."""
+    return replace(outcome, reason=cut(": ".join([outcome.reason, *filter(None, said)]), _MOST_SAID))
+
+
+def _words(value: object) -> str:
+    return one_line(value[: 4 * _MOST_SAID]) if isinstance(value, str) else ""
+
+
+def _result(answer: HttpAnswer) -> str:
+    """What the function returned: a text as such, anything else as it stands in JSON, "" for nothing."""
+    try:
+        value = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        value = ""
+    return _words(value if value is None or isinstance(value, str) else answer.body.decode("utf-8", "replace"))
 
 
 def _as_api_gateway(outcome: Outcome, status: object) -> Outcome:
@@ -172,12 +192,14 @@ def _as_api_gateway(outcome: Outcome, status: object) -> Outcome:
     return replace(outcome, kind=kind, reason=f"{outcome.reason}, the function answered {status_line(status)}")
 
 
-def _last_line(answer: HttpAnswer) -> str:
+def _last_line(answer: HttpAnswer, error: str) -> str:
+    """Of what the function itself wrote. `error`: what it raised, which Python's runtime writes behind that."""
     try:
         log = b64decode(answer.headers.get("x-amz-log-result", ""), validate=True).decode("utf-8", "replace")
     except (NotBase64, ValueError):
         return ""
-    lines = [one_line(line) for line in log.splitlines() if not _NOISE.match(line)]
+    raised = f"[ERROR] {error}" if error else "\n"
+    lines = [one_line(line) for line in log.splitlines() if not (_NOISE.match(line) or line.startswith(raised))]
     return next((line for line in reversed(lines) if line), "")
 
 

@@ -184,6 +184,17 @@ def test_a_function_that_failed_is_called_again_and_says_why() -> None:
     assert outcome.reason == "the function failed: Unhandled: KeyError: 'payloadData': no such bucket[0m"
 
 
+def test_what_python_itself_logs_of_an_exception_is_not_taken_for_the_last_line() -> None:
+    """The frames are indented with U+00A0; where its log has no frames of its own they are parted by CR."""
+    frames = 'Traceback (most recent call last):{0}\xa0\xa0File "a.py", line 3{0}\xa0\xa0\xa0\xa0raise'
+    report = f"[ERROR] KeyError: 'a'{{0}}{frames}"
+    for end in ("\r", "\n"):
+        log = f"START RequestId: 1\n[ERROR] no such bucket\n{report.format(end)}\nEND RequestId: 1\n".encode()
+        said = {"x-amz-function-error": "Unhandled", "x-amz-log-result": b64encode(log).decode()}
+        outcome = read(200, {"errorType": "KeyError", "errorMessage": "'a'"}, said=said)
+        assert outcome.reason == "the function failed: Unhandled: KeyError: 'a': [ERROR] no such bucket"
+
+
 @pytest.mark.parametrize("log", ["%%%", "", b64encode(b"\xff\xfe").decode(), b64encode(b"END RequestId: 1").decode()])
 def test_a_log_that_says_nothing_adds_nothing(log: str) -> None:
     said = {"x-amz-function-error": "Unhandled", "x-amz-log-result": log}
@@ -210,3 +221,38 @@ def test_with_an_envelope_the_status_that_the_function_gives_counts(answer: obje
     with_one: dict[str, Any] = {"invocation": "request-response", "envelope": "apigateway-v2"}
     assert read(200, answer, **with_one).kind is expected
     assert read(200, answer, invocation="request-response").kind is Class.OK
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("closed the bucket", ": closed the bucket"),
+        ("closed\nthe bucket", ": closed the bucket"),
+        ({"closed": ["a"]}, ': {"closed": ["a"]}'),
+        (7, ": 7"),
+        (None, ""),
+        ("", ""),
+    ],
+)
+def test_what_the_function_returned_is_told(answer: object, told: str) -> None:
+    assert read(200, answer, invocation="request-response").reason == f"200 OK{told}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ({"statusCode": 200, "body": "closed"}, "200 OK, the function answered 200 OK: closed"),
+        ({"statusCode": 500, "body": None}, "200 OK, the function answered 500 Internal Server Error"),
+        ("closed", "200 OK: closed"),
+    ],
+)
+def test_of_an_answer_for_api_gateway_the_body_is_told(answer: object, told: str) -> None:
+    assert read(200, answer, invocation="request-response", envelope="apigateway-v2").reason == told
+
+
+def test_a_long_message_is_cut_where_it_ends_and_not_before_what_follows() -> None:
+    """Half a secret is found at the end of a text, and nowhere else."""
+    log = b64encode(b"the last line").decode()
+    said = {"x-amz-function-error": "Unhandled", "x-amz-log-result": log}
+    reason = read(200, {"errorType": "ValueError", "errorMessage": "x" * 900}, said=said).reason
+    assert (len(reason), reason[-2:]) == (300, "x…")
