@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiohttp import web
 
 from tests.journey.journey_world import Client, a_gateway, a_route, environment
-from tests.journey.s3_world import ALL_USERS, Door, a_door, alert_about, private, public
-from tests.outbound.aws_world import ACCOUNT, Aws, moto_server
+from tests.journey.s3_world import ALL_USERS, Door, alert_about, private, public
+from tests.outbound.aws_world import ACCOUNT, Aws
 
 Handler = Callable[[dict[str, Any], object], str]
 
@@ -66,18 +65,6 @@ def closes_buckets(s3: Any) -> Handler:
         return "done"
 
     return handler
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    with moto_server() as server:
-        yield server
-
-
-@pytest.fixture
-async def door(aws: Aws) -> AsyncIterator[Door]:
-    async with a_door(aws) as made:
-        yield made
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from tests.journey.journey_world import Client, Process, a_gateway, a_route, env
 from tests.journey.lambda_function import Function
 from tests.journey.lambda_world import THROTTLED, Lambda, a_lambda
 from tests.journey.s3_world import ALL_USERS, Door, a_door, alert_about, public
-from tests.outbound.aws_world import ACCOUNT, SECRET_KEY, Aws, keys, moto_server
+from tests.outbound.aws_world import ACCOUNT, SECRET_KEY, Aws, keys
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -45,12 +45,6 @@ class World:
         called = {"FUNCTION": self.closes.arn, "INVOCATION": "request-response", **keys(self.service.url)}
         guards = {"REMEDIATION": "true", "ENVIRONMENTS": ACCOUNT, "RULES": ",".join(RULES), "DRY_RUN": "false"}
         return a_route(name, "lambda", **(called | guards | more))
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    with moto_server() as server:
-        yield server
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
