@@ -172,8 +172,9 @@ class PutOff(NamedTuple):
 class Stored(NamedTuple):
     """What became of a `NewAlert`. `alert_id` is the gateway's id (of the first one for a duplicate). `routes`: those
     that took it; those in reserve are not among them. `claims`: the deliveries handed out at once. `waiting`: routes
-    whose delivery is due now but was not handed out. `later`: (route, microseconds until it is due) of those that wait
-    for their time. `decided`: what was decided for routes whose receiver is not sent everything.
+    whose delivery is due now but was not handed out, and those on which something gave way before another. `later`:
+    (route, microseconds until it is due) of those that wait for their time. `decided`: what was decided for routes
+    whose receiver is not sent everything.
     """
 
     alert_id: str

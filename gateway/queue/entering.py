@@ -56,12 +56,13 @@ class _Entered:
 
 class _Place(NamedTuple):
     """`head`: it is the first of its incident. `with_group_us`: when what gave way would have gone with its group, None
-    when it waited for none.
+    when it waited for none. `freed`: something gave way, and another of the incident may go on in its place.
     """
 
     head: bool
     due_us: int
     with_group_us: int | None = None
+    freed: bool = False
 
 
 class Entering:
@@ -74,8 +75,7 @@ class Entering:
         incidents = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries]
         remembered = [(d.route, alert.key) for alert in alerts if alert.key for d in alert.deliveries if d.is_decided]
         self._book, self._now_us = book, book.now_us()
-        for entry in entries:
-            _end_held(book, entry)
+        self._freed = {entry.row: _end_held(book, entry) for entry in entries}
         numbers = iter(book.numbers("delivery", sum(len(alert.deliveries) for alert in alerts)))
         self._numbers, self._next_row = numbers, next(numbers, 0)
         self._taken = occupied(book, incidents)
@@ -84,7 +84,7 @@ class Entering:
         self._requests: list[tuple[Value, ...]] = []
 
     def enter(self, entry: Entry) -> Stored:
-        entered = _Entered()
+        entered = _Entered(waiting=self._freed[entry.row])
         for given in entry.alert.deliveries:
             delivery = _for_those_told(given, entered.due_us)
             if delivery is None:
@@ -120,7 +120,7 @@ class Entering:
         lease_us = entry.lease_us.get(delivery.route) if at_once and alone else None
         if lease_us is not None:
             entered.claims.append(self._claim(entry, delivery))
-        elif at_once:
+        elif at_once or place.freed:
             entered.waiting.append(delivery.route)
         elif head:
             entered.later.append((delivery.route, due_us - now_us))
@@ -162,14 +162,14 @@ class Entering:
         if incident not in self._taken:
             with_group_us = gave_way.with_group_us if gave_way else None
             return _Place(head=True, due_us=delivery.due_us, with_group_us=with_group_us)
-        due_us, with_group_us = delivery.due_us, None
+        due_us, with_group_us, earlier_us = delivery.due_us, None, None
         if delivery.supersede:
             with_group_us = supersede(self._book, incident)
         else:
             earlier_us = relieve(self._book, incident, delivery.stands_in_for)
             due_us = due_us if earlier_us is None else min(due_us, earlier_us)
         head = not occupied(self._book, [incident])
-        return _Place(head, due_us, with_group_us)
+        return _Place(head, due_us, with_group_us, freed=earlier_us is not None and not head)
 
     def _join(self, delivery: NewDelivery, place: _Place) -> int:
         """When its group is due; 0 when it waits for none."""
@@ -237,15 +237,17 @@ def _late(delivery: NewDelivery, due_us: Mapping[str, int]) -> NewDelivery:
     return delivery._replace(due_us=min(due_us[route] + late_us for route, late_us in delivery.stands_in_for))
 
 
-def _end_held(book: Book, entry: Entry) -> None:
+def _end_held(book: Book, entry: Entry) -> list[str]:
     """What waits for a time is over where a newer state goes nowhere: on routes that do not take that. Of what takes it
-    each decides.
+    each decides. The routes on which something else of the incident may go on in its place.
     """
     alert = entry.alert
     if alert.key and entry.before and alert.state:
         taking = {d.route for d in alert.deliveries if not d.stands_in_for and (d.approve_by_us or not d.parked)}
         ended = end_held(book, alert.key, taking, over=alert.state.snapshot.is_closed)
         undelivered(book, [(route, alert.key) for route in ended])
+        return sorted({route for route, _ in occupied(book, [(route, alert.key) for route in ended])}) if ended else []
+    return []
 
 
 def _for_those_told(delivery: NewDelivery, routes: Collection[str]) -> NewDelivery | None:

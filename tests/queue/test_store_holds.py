@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.domain.delivery import NewDelivery, PutOff, State
+from gateway.domain.telling import Terms
 from gateway.ports import Store
 from tests.queue.incident_world import GROUPED, TOLD_CHANGES, a_state, carried, enter, told
 from tests.queue.store_world import (
@@ -18,6 +19,8 @@ from tests.queue.store_world import (
     now,
     state_of,
 )
+
+EVERY_STATE_GROUPED = Terms(grouping=GROUPED.grouping)
 
 
 def held(route: str = "a", *, after_s: float = 100, **more: object) -> NewDelivery:
@@ -138,6 +141,37 @@ async def test_of_a_group_some_are_put_off_and_the_others_go_out_together(store:
     await store.put_off(claim, [PutOff(claim.row, _in(100), "window", "night")])
     (rest,) = await claim_all(store)
     assert carried(rest) == [name for name in names if name != claim.delivery_id]
+
+
+async def _a_state_behind_one_that_was_put_off(store: Store, clock: FakeClock, behind: NewDelivery) -> str:
+    """Of a route that wants every state; the id of the one behind."""
+    await store.put(a_state("k", "b", to=told(terms=EVERY_STATE_GROUPED, group="g", supersede=False)), LEASES)
+    stored = await store.put(a_state("k", "b", "c", to=(behind,)), LEASES)
+    clock.advance(400)
+    (claim,) = await claim_all(store)
+    await store.put_off(claim, [PutOff(claim.row, _in(8000), "window", "night")])
+    clock.advance(400)
+    assert await claim_all(store) == ()
+    return f"{stored.alert_id}.a"
+
+
+async def test_what_waited_behind_one_that_gives_way_is_due_and_its_route_is_told_so(
+    store: Store, clock: FakeClock
+) -> None:
+    (again,) = told(terms=EVERY_STATE_GROUPED, group="g", supersede=False)
+    behind = await _a_state_behind_one_that_was_put_off(store, clock, again)
+    stored = await store.put(a_state("k", "d", to=(again,)), LEASES)
+    assert stored.waiting == ("a",)
+    assert [claim.delivery_id for claim in await claim_all(store)] == [behind]
+
+
+async def test_what_waited_behind_one_that_is_over_is_due_and_its_route_is_told_so(
+    store: Store, clock: FakeClock
+) -> None:
+    behind = await _a_state_behind_one_that_was_put_off(store, clock, NewDelivery("a"))
+    stored = await store.put(a_state("k", "d"), LEASES)
+    assert stored.waiting == ("a",)
+    assert [claim.delivery_id for claim in await claim_all(store)] == [behind]
 
 
 async def test_what_a_silence_held_asks_when_it_is_ended(store: Store) -> None:
