@@ -14,7 +14,7 @@ from gateway.cli.output import as_json, counted, fail, line, on_terminal, table
 from gateway.domain.alert import JSON
 
 if TYPE_CHECKING:
-    from gateway.domain.recording import Recording
+    from gateway.domain.recording import Entry
     from gateway.pipeline.comparison import Example, Report, RouteChange
     from gateway.pipeline.configured import ConfiguredRoute
 
@@ -50,7 +50,8 @@ def backtest(
 ) -> None:
     """Say what other routes would have sent, and what was sent.
 
-    It goes by the alerts that were recorded, each judged at the time it came. Nothing is sent.
+    It goes by the alerts that were recorded, each judged at the time it came, with the silences of then. Nothing is
+    sent.
     """
     recordings = _of_file(file, since, source, environment) if file else None
     configuration = load(env_file, need_sources=False, routes_dir=routes_dir)
@@ -65,14 +66,14 @@ def backtest(
         raise typer.Exit(1)
 
 
-def _of_gateway(ops: Ops, since: str, source: str, environment: str) -> Iterator[Recording]:
+def _of_gateway(ops: Ops, since: str, source: str, environment: str) -> Iterator[Entry]:
     from gateway.cli.recordings import of_gateway  # noqa: PLC0415 - `--help` needs none of it
 
     asked = {"since": since, "source": source, "environment": environment}
     return of_gateway(ops, {name: value for name, value in asked.items() if value})
 
 
-def _of_file(file: Path, since: str | None, source: str, environment: str) -> Iterator[Recording]:
+def _of_file(file: Path, since: str | None, source: str, environment: str) -> Iterator[Entry]:
     from gateway.cli.recordings import chosen, of_file  # noqa: PLC0415
     from gateway.web.query import moment_us  # noqa: PLC0415
 
@@ -85,7 +86,7 @@ def _of_file(file: Path, since: str | None, source: str, environment: str) -> It
     return chosen(of_file(file), source=source, environment=environment, since_us=since_us)
 
 
-def _report(routes: Iterable[ConfiguredRoute], recordings: Iterator[Recording], save: Path | None) -> Report:
+def _report(routes: Iterable[ConfiguredRoute], recordings: Iterator[Entry], save: Path | None) -> Report:
     from gateway.cli.recordings import saved  # noqa: PLC0415
     from gateway.pipeline.backtest import backtest as judged  # noqa: PLC0415
 
@@ -98,7 +99,8 @@ def _print(report: Report, *, most: int) -> None:
     elif on_terminal():
         unread = f"; {report.unreadable} cannot be read" if report.unreadable else ""
         span = f"{_moment(report.first_us)} to {_moment(report.last_us)}"
-        line(f"{counted(report.alerts, 'alert')} from {span} UTC{unread}.\n")
+        known = f"; {counted(report.silences, 'silence')}" if report.silences else ""
+        line(f"{counted(report.alerts, 'alert')} from {span} UTC{unread}{known}.\n")
     table(_COLUMNS, [_cells(route) for route in report.routes])
     found = report.examples(most)
     if found:
@@ -137,6 +139,7 @@ def _document(report: Report) -> dict[str, JSON]:
     return {
         "alerts": report.alerts,
         "unreadable": report.unreadable,
+        "silences": report.silences,
         "first_at": _iso(report.first_us),
         "last_at": _iso(report.last_us),
         "differs": report.differs,

@@ -1,48 +1,63 @@
-"""Where recorded alerts come from: a running gateway, page by page, or a file, line by line. One page is in memory."""
+"""Where recorded alerts, and before them the silences of their time, come from: a running gateway, page by page, or a
+file, line by line. One page is in memory.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 import typer
 
-from gateway.cli.client import Ops
+from gateway.cli.client import Ops, answered
 from gateway.cli.output import fail
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.optix import parse
 from gateway.domain.pattern import fold
-from gateway.domain.recording import Recording, as_json, from_json
+from gateway.domain.recording import Entry, Recording, as_json, from_json
+from gateway.domain.silence import Silence
 
+_SILENCES, _ALERTS = ("recordings", "silences"), ("recordings",)
 _LONGEST_LINE = 64 * 1024 * 1024
 
 
-def of_gateway(ops: Ops, query: Mapping[str, str]) -> Iterator[Recording]:
-    """Everything that the gateway has of that, oldest first; a typer.Exit with code 2 when it cannot be had."""
-    after: JSON = ""
-    while after is not None:
-        page = _page(ops, {**query, "after": str(after)} if after else query)
-        listed = page.get("recordings")
-        if not isinstance(listed, list):
-            raise fail("What answers there has no recordings.", "Is the gateway of an older release?", code=2)
-        for found in listed:
-            yield _read(found, "What the gateway answered")
-        after = page.get("next")
+def of_gateway(ops: Ops, query: Mapping[str, str]) -> Iterator[Entry]:
+    """Everything that the gateway has of that, oldest first; a typer.Exit with code 2 when it cannot be had. A gateway
+    of an older release has no silences.
+    """
+    since = {name: value for name, value in query.items() if name == "since"}
+    for path, asked in ((_SILENCES, since), (_ALERTS, query)):
+        after: JSON = ""
+        while after is not None:
+            page = _page(ops, path, {**asked, "after": str(after)} if after else asked)
+            for found in _listed(page):
+                yield _read(found, "What the gateway answered")
+            after = page.get("next")
 
 
-def _page(ops: Ops, query: Mapping[str, str]) -> Mapping[str, JSON]:
+def _page(ops: Ops, path: Sequence[str], query: Mapping[str, str]) -> Mapping[str, JSON]:
     try:
-        return ops.get("recordings", query=query)
+        reply = ops.ask("GET", *path, query=query)
+        if reply.status == 404 and path == _SILENCES:
+            return {"recordings": [], "next": None}
+        return answered(reply)
     except typer.Exit:
         raise typer.Exit(2) from None  # 1 says that something differs
 
 
-def of_file(path: Path) -> Iterator[Recording]:
-    """A line is a recording as JSON; a typer.Exit with code 2 when it cannot be read."""
+def _listed(page: Mapping[str, JSON]) -> list[JSON]:
+    listed = page.get("recordings")
+    if not isinstance(listed, list):
+        raise fail("What answers there has no recordings.", "Is the gateway of an older release?", code=2)
+    return listed
+
+
+def of_file(path: Path) -> Iterator[Entry]:
+    """A line is a recording or a silence as JSON; a typer.Exit with code 2 when it cannot be read."""
     number = 0
     with _opened(path) as lines:
         while text := lines.readline(_LONGEST_LINE):
@@ -69,20 +84,25 @@ def _json(text: str) -> JSON:
     return found
 
 
-def _read(found: JSON, where: str) -> Recording:
+def _read(found: JSON, where: str) -> Entry:
     try:
         return from_json(found)
     except ValueError as error:
         raise fail(f"{where}: this is no recording: {error}.", "--save FILE writes recordings.", code=2) from None
 
 
-def chosen(recordings: Iterable[Recording], *, source: str, environment: str, since_us: int) -> Iterator[Recording]:
-    """Those of a source, of an environment (without case) and since then; "" and 0 for any."""
-    for recording in recordings:
-        if recording.received_us < since_us or (source and recording.source != source):
+def chosen(entries: Iterable[Entry], *, source: str, environment: str, since_us: int) -> Iterator[Entry]:
+    """The alerts of a source, of an environment (without case) and since then, "" and 0 for any; and the silences that
+    were not over then.
+    """
+    for entry in entries:
+        if isinstance(entry, Silence):
+            if entry.over_us > since_us:
+                yield entry
+        elif entry.received_us < since_us or (source and entry.source != source):
             continue
-        if not environment or fold(_environment(recording)) == fold(environment):
-            yield recording
+        elif not environment or fold(_environment(entry)) == fold(environment):
+            yield entry
 
 
 def _environment(recording: Recording) -> str:
@@ -90,14 +110,14 @@ def _environment(recording: Recording) -> str:
     return read.environment if isinstance(read, Alert) else ""
 
 
-def saved(recordings: Iterable[Recording], path: Path) -> Iterator[Recording]:
-    """The same recordings, written to a file that only its owner may read; it is there once all of them are in it."""
+def saved(entries: Iterable[Entry], path: Path) -> Iterator[Entry]:
+    """The same entries, written to a file that only its owner may read; it is there once all of them are in it."""
     part = path.with_name(f"{path.name}.part")
     try:
         with _created(part) as lines:
-            for recording in recordings:
-                lines.write(json.dumps(as_json(recording), separators=(",", ":")) + "\n")
-                yield recording
+            for entry in entries:
+                lines.write(json.dumps(as_json(entry), separators=(",", ":")) + "\n")
+                yield entry
             lines.close()
             part.replace(path)
     finally:

@@ -1,13 +1,19 @@
-"""A stored alert as a backtest needs it: what came, and what the gateway made of it then. Also its form as JSON."""
+"""A stored alert as a backtest needs it: what came, and what the gateway made of it then. Also its form as JSON, and
+that of the silences of that time, which stand among the alerts.
+"""
 
 from __future__ import annotations
 
 import binascii
+import json
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from gateway.domain.alert import JSON
+from gateway.domain.silence import Silence, to_json
+from gateway.domain.silence import from_json as silence_of
 from gateway.domain.snapshot import Snapshot
 
 MOST_ON_A_PAGE = 1000
@@ -34,6 +40,10 @@ class Recording(NamedTuple):
     before: Snapshot | None = None
 
 
+Entry: TypeAlias = Recording | Silence
+"""What stands in a file of recordings. A silence counts for the alerts that come after it."""
+
+
 class RecordingPage(NamedTuple):
     """Oldest first. `next`: what to hand in as `after` for the following page, "" at the end."""
 
@@ -41,7 +51,16 @@ class RecordingPage(NamedTuple):
     next: str = ""
 
 
-def as_json(recording: Recording) -> dict[str, JSON]:
+def as_json(entry: Entry) -> dict[str, JSON]:
+    return _silence_as_json(entry) if isinstance(entry, Silence) else _recording_as_json(entry)
+
+
+def _silence_as_json(silence: Silence) -> dict[str, JSON]:
+    made: JSON = json.loads(to_json(silence))
+    return {"silence": made, "ended_us": silence.ended_us}
+
+
+def _recording_as_json(recording: Recording) -> dict[str, JSON]:
     before = recording.before
     return {
         "id": recording.id,
@@ -55,10 +74,21 @@ def as_json(recording: Recording) -> dict[str, JSON]:
     }
 
 
-def from_json(found: JSON) -> Recording:
-    """ValueError when it is not what `as_json` makes. Keys that we do not know are left alone."""
+def from_json(found: JSON) -> Entry:
+    """ValueError when it is not what `as_json` makes. Keys that we do not know are left alone, but for those of a
+    silence: who does not know what it takes would take too much.
+    """
     if not isinstance(found, dict):
         raise ValueError("it is not an object")  # noqa: TRY004 - what a file holds is a value, not a programmer's type
+    return _silence(found) if "silence" in found else _recording(found)
+
+
+def _silence(found: Mapping[str, JSON]) -> Silence:
+    silence = silence_of(json.dumps(found["silence"]))
+    return silence if found.get("ended_us") is None else replace(silence, ended_us=_number(found, "ended_us"))
+
+
+def _recording(found: Mapping[str, JSON]) -> Recording:
     return Recording(
         _text(found, "id"),
         _text(found, "source"),

@@ -61,7 +61,7 @@ class RouteChange:
 @dataclass(frozen=True, slots=True)
 class Report:
     """`first_us` and `last_us`: when the first and the last alert came, 0 without any. `unreadable`: of the alerts,
-    those that no route can be asked about.
+    those that no route can be asked about. `silences`: how many are known of that time.
     """
 
     alerts: int
@@ -69,6 +69,7 @@ class Report:
     first_us: int
     last_us: int
     routes: tuple[RouteChange, ...]
+    silences: int = 0
 
     @property
     def differs(self) -> bool:

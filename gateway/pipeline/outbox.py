@@ -6,15 +6,22 @@ The store does the same with rows; here nothing leaves, and only counts stay.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
+from typing import TypeAlias
 
+from gateway.domain.alert import Alert
 from gateway.domain.delivery import NewDelivery
 from gateway.domain.grouping import flush_at_us
+from gateway.domain.silence import LATEST_US, LONGEST_US
 from gateway.domain.telling import Told
 from gateway.pipeline.ledger import Incident, Ledger
+from gateway.pipeline.waiting import Wait
+
+Asked: TypeAlias = Callable[[str, Alert, int], Wait | None]
+"""Whether a route may be sent an alert at a time, as `wait_of` says."""
 
 _LATEST_US = 2**62
 
@@ -42,10 +49,10 @@ class _Waiting:
     """
 
     incident: Incident
+    alert: Alert
     group: str
     since_us: int
     due_us: int
-    closes: bool
     remembers: bool
     held: bool
     told: Told | None
@@ -62,10 +69,12 @@ class _Group:
 
 
 class Outbox:
-    """`posts`: route -> what it sent so far."""
+    """`posts`: route -> what it sent so far. Silences and hours are asked once more of what waited for a time or its
+    group: `asked`.
+    """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, asked: Asked) -> None:
+        self._ledger, self._asked = ledger, asked
         self.posts: dict[str, Post] = defaultdict(Post)
         self._queues: dict[Incident, deque[_Waiting]] = {}
         self._groups: dict[Incident, _Group] = defaultdict(_Group)
@@ -78,17 +87,17 @@ class Outbox:
         """The receiver heard of it before anything was entered."""
         self._heard.add(incident)
 
-    def put(self, delivery: NewDelivery, key: str, now_us: int, *, closes: bool) -> int:
-        """When it is due, as far as that is known now. `closes`: all that the alert says is that it is over."""
-        incident = (delivery.route, key)
+    def put(self, delivery: NewDelivery, alert: Alert, now_us: int) -> int:
+        """When it is due, as far as that is known now."""
+        incident = (delivery.route, alert.key)
         if delivery.parked:
             self.posts[delivery.route].parked += 1
             return _LATEST_US
         gave_way_us = self._gave_way_us.pop(incident, None)
-        with_group_us, due_us = self._make_room(incident, delivery) or gave_way_us, delivery.due_us
+        with_group_us, due_us = self._make_room(incident, delivery, now_us) or gave_way_us, delivery.due_us
         remembers, held = delivery.terms is not None, bool(delivery.hold)
         told = self._ledger.expected(incident)
-        waiting = _Waiting(incident, delivery.group, now_us, due_us, closes, remembers, held, told)
+        waiting = _Waiting(incident, alert, delivery.group, now_us, due_us, remembers, held, told)
         if incident not in self._queues and not delivery.group and due_us <= now_us:
             self._tell([waiting])
             return now_us
@@ -104,23 +113,27 @@ class Outbox:
             if not waiting.gone and at_us == waiting.due_us and self._is_first(waiting):
                 self._go(waiting, at_us)
 
-    def finish(self) -> None:
-        """Whatever still waits goes out."""
+    def finish(self, now_us: int) -> None:
+        """Whatever still waits goes out, each at its time. What would wait for longer than any silence goes too: of a
+        route whose hours never come.
+        """
+        self.until(now_us + LATEST_US + LONGEST_US)
+        self._asked = lambda *_: None
         self.until(_LATEST_US)
 
-    def give_way(self, delivery: NewDelivery, key: str) -> bool:
+    def give_way(self, delivery: NewDelivery, key: str, now_us: int) -> bool:
         """Whether all that waited gave way to a newer state; nothing does when something would stay."""
         queue = self._queues.get((delivery.route, key), ())
         if not queue or not all(delivery.supersede or waiting.held for waiting in queue):
             return False
-        self._gave_way_us[delivery.route, key] = self._make_room((delivery.route, key), delivery)
+        self._gave_way_us[delivery.route, key] = self._make_room((delivery.route, key), delivery, now_us)
         return True
 
     def leave_room(self, route: str, key: str) -> None:
         """Nothing takes the place of what gave way."""
         self._gave_way_us.pop((route, key), None)
 
-    def end_held(self, key: str, taking: Collection[str]) -> None:
+    def end_held(self, key: str, taking: Collection[str], now_us: int) -> None:
         """What waits for a time or a group is over on routes that are not `taking` the newer state."""
         for incident in [found for found in self._queues if found[1] == key and found[0] not in taking]:
             queue = self._queues[incident]
@@ -133,9 +146,9 @@ class Outbox:
                 del self._queues[incident]
                 self._ledger.take_back(incident)
             elif held:
-                self._note(queue[0])
+                self._note(queue[0], now_us)
 
-    def _make_room(self, incident: Incident, delivery: NewDelivery) -> int | None:
+    def _make_room(self, incident: Incident, delivery: NewDelivery, now_us: int) -> int | None:
         """What waits and gives way goes; what is held does even where every state is wanted. When the first of these
         would have gone with its group, None when none would.
         """
@@ -150,7 +163,7 @@ class Outbox:
         if not queue:
             del self._queues[incident]
         elif gone:
-            self._note(queue[0])
+            self._note(queue[0], now_us)
         return min((waiting.due_us for waiting in gone if waiting.group and not waiting.held), default=None)
 
     def _join(self, delivery: NewDelivery, waiting: _Waiting, with_group_us: int | None) -> int:
@@ -170,7 +183,9 @@ class Outbox:
         since_us = min([waiting.since_us, *(member.since_us for member in firsts)])
         return flush_at_us(grouping, since_us, group.flushed_us, len(firsts))
 
-    def _note(self, waiting: _Waiting) -> None:
+    def _note(self, waiting: _Waiting, now_us: int = 0) -> None:
+        """`now_us`: when it came to be the first of its incident; nothing goes out before that."""
+        waiting.due_us = max(waiting.due_us, now_us)
         heappush(self._agenda, (waiting.due_us, next(self._numbers), waiting))
 
     def _is_first(self, waiting: _Waiting) -> bool:
@@ -181,21 +196,32 @@ class Outbox:
         return waiting.incident not in self._queues or self._is_first(waiting)
 
     def _go(self, first: _Waiting, at_us: int) -> None:
-        """With it, whatever of its group is not held; one state of each incident, the oldest."""
-        together = [first]
-        if first.group:
-            group = self._groups[first.incident[0], first.group]
-            left = [member for member in group.members if not member.gone and member is not first]
-            ready = [member for member in left if member.due_us <= at_us or not member.held]
-            along = {member for member in ready if self._is_first(member)}
-            together += [member for member in left if member in along]
-            group.members = [member for member in left if member not in along]
-            group.flushed_us = at_us
-            for later in [member for member in group.members if not member.held and not self._is_first(member)]:
-                later.due_us = max(later.due_us, at_us + later.interval_us)
-        for waiting in together:
+        """With all of its group that goes now; what must not be sent at this hour waits on."""
+        together = self._flushed(first, at_us) if first.group else [first]
+        ready = [waiting for waiting in together if not self._put_off(waiting, at_us)]
+        for waiting in ready:
             self._leave(waiting, at_us)
-        self._tell(together)
+        self._tell(ready)
+
+    def _flushed(self, first: _Waiting, at_us: int) -> list[_Waiting]:
+        """With it, whatever of its group is not held; one state of each incident, the oldest."""
+        group = self._groups[first.incident[0], first.group]
+        group.members = [member for member in group.members if not member.gone]
+        group.flushed_us = at_us
+        others = [member for member in group.members if member is not first]
+        for later in [member for member in others if not member.held and not self._is_first(member)]:
+            later.due_us = max(later.due_us, at_us + later.interval_us)
+        ready = [member for member in others if member.due_us <= at_us or not member.held]
+        return [first, *(member for member in ready if self._is_first(member))]
+
+    def _put_off(self, waiting: _Waiting, at_us: int) -> bool:
+        """Whether it has to wait on. It came when it was to be told, so nothing is dropped."""
+        wait = self._asked(waiting.incident[0], waiting.alert, at_us) if waiting.group or waiting.held else None
+        if wait is None:
+            return False
+        waiting.due_us, waiting.held = wait.until_us, True
+        self._note(waiting)
+        return True
 
     def _leave(self, waiting: _Waiting, at_us: int) -> None:
         """What comes after it in its incident may go now."""
@@ -205,12 +231,13 @@ class Outbox:
         if not queue:
             del self._queues[waiting.incident]
             return
-        queue[0].due_us = max(queue[0].due_us, at_us)
-        self._note(queue[0])
+        self._note(queue[0], at_us)
 
     def _tell(self, together: list[_Waiting]) -> None:
+        if not together:
+            return
         post = self.posts[together[0].incident[0]]
-        moot = [each for each in together if each.closes and each.remembers and each.incident not in self._heard]
+        moot = [w for w in together if w.remembers and w.incident not in self._heard and w.alert.is_closed]
         post.moot += len(moot)
         for waiting in moot:
             if waiting.incident not in self._queues:

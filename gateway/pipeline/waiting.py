@@ -34,7 +34,9 @@ class Wait(NamedTuple):
 
 
 def wait_of(route: ConfiguredRoute, reading: Reading, silences: Sequence[Silence], now_us: int) -> Wait | None:
-    """None when it may be sent now. A silence goes before the hours: it was made for what happens now."""
+    """None when it may be sent now. A silence goes before the hours: it was made for what happens now. It holds until
+    it is over, which of a past one is known.
+    """
     if (route.schedule is None and not silences) or passes_mute(change_closes=reading.alert.is_closed):
         return None
     silence = matching(silences, reading, route.name, now_us)
@@ -44,7 +46,7 @@ def wait_of(route: ConfiguredRoute, reading: Reading, silences: Sequence[Silence
 def _silenced(silence: Silence) -> Wait:
     until = datetime.fromtimestamp(silence.expires_us / _SECOND_US, UTC)
     reason = f"silence {silence.id} of {silence.author} until {until:%Y-%m-%d %H:%M} UTC: {silence.reason}"
-    return Wait(silence.expires_us, silence_hold(silence.id), silence.then, Word.SILENCED, reason)
+    return Wait(silence.over_us, silence_hold(silence.id), silence.then, Word.SILENCED, reason)
 
 
 def _muted(route: ConfiguredRoute, now_us: int) -> Wait | None:

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +99,52 @@ def test_what_a_gateway_recorded_can_be_kept_and_judged_without_it(
     nowhere = {"GATEWAY_OPS_LISTEN": "127.0.0.1:1"}
     assert document(run, "--routes-dir", str(tried), "--file", str(kept), env=nowhere) == asked
     assert [path.name for path in tmp_path.glob("kept*")] == ["kept.ndjson"]
+
+
+def test_what_was_silenced_is_silenced_in_the_backtest_too_and_kept_with_the_alerts(
+    run: Run, world: World, tmp_path: Path
+) -> None:
+    asked = ("--all", "--for", "1h", "--drop", "--reason", "work", "--author", "me")
+    added = run("silences", "add", *asked, env=world.env)
+    world.accept()
+    run("silences", "end", added.stdout.partition(":")[0], env=world.env)
+    world.accept("A-2")
+    kept = tmp_path / "kept.ndjson"
+    found = document(run, "--save", str(kept), env=world.env)
+    assert (found["alerts"], found["silences"], found["differs"]) == (2, 1, False)
+    assert [(route["told"], route["left_out"]) for route in found["routes"]] == [(1, {"silenced": 1}), (0, {})]
+    assert document(run, "--file", str(kept), env=world.env) == found
+    assert document(run, "--file", str(kept), "--since", "2100-01-01", env=world.env)["silences"] == 0
+
+
+def test_a_gateway_of_an_older_release_has_alerts_and_no_silences(
+    run: Run, environment: dict[str, str], recorded: Path
+) -> None:
+    with older_gateway(recorded.read_text().splitlines()) as place:
+        found = document(run, "--url", place, env=environment)
+    assert (found["alerts"], found["silences"]) == (3, 0)
+
+
+@contextmanager
+def older_gateway(lines: list[str]) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.path.startswith("/api/v1/recordings?")
+            said = {"recordings": list(map(json.loads, lines)), "next": None} if known else {"error": "nothing here"}
+            self.send_response(200 if known else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(said).encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_only_the_time_the_source_and_the_environment_that_are_asked_for(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.recording import Recording, as_json, from_json
+from gateway.domain.silence import parse_silence
 from gateway.domain.snapshot import Snapshot
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -23,6 +25,9 @@ RECORDINGS = st.builds(
     stood=st.booleans(),
     before=st.none() | SNAPSHOTS,
 )
+SILENCE = parse_silence(
+    {"reason": "work", "author": "me", "lasts_us": 5, "RULES": ["AR-2*"], "ROUTES": ["soc"]}, silence_id="1", now_us=7
+)
 WHOLE = as_json(
     Recording("a-1", "optix", 5, b"{}", ("soc",), (("b", "muted", ""),), stood=True, before=Snapshot(1, ()))
 )
@@ -31,6 +36,26 @@ WHOLE = as_json(
 @given(RECORDINGS)
 def test_a_recording_comes_back_from_a_file_as_it_was(recording: Recording) -> None:
     assert from_json(json.loads(json.dumps(as_json(recording)))) == recording
+
+
+@given(st.none() | st.integers(0, 2**60))
+def test_a_silence_comes_back_from_a_file_as_it_was(ended_us: int | None) -> None:
+    silence = replace(SILENCE, ended_us=ended_us)
+    assert from_json(json.loads(json.dumps(as_json(silence)))) == silence
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"ended_us": "soon"}, "ended_us is not a time"),
+        ({"silence": None}, "a stored silence is damaged"),
+        ({"silence": {"id": "1"}}, "a stored silence is damaged"),
+        ({"silence": {"id": "1", "created_us": 5, "reason": "r", "LATER": 1}}, "LATER: a silence has no such key"),
+    ],
+)
+def test_what_is_no_silence_is_refused_with_its_key(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        from_json({**as_json(SILENCE), **change})
 
 
 @pytest.mark.parametrize(

@@ -1,65 +1,20 @@
 from __future__ import annotations
 
-import json
-import random
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from gateway.domain.chain import Chain
 from gateway.domain.filter import parse_filter
-from gateway.domain.flap import FlapRule
 from gateway.domain.grouping import Grouping
 from gateway.domain.inhibit import Inhibitor
-from gateway.domain.notify import CHANGES, parse_notify
-from gateway.domain.query import AlertSelection
-from gateway.domain.recording import Recording
+from gateway.domain.notify import parse_notify
 from gateway.domain.snapshot import Snapshot
 from gateway.domain.telling import Terms
-from gateway.domain.window import Schedule, WhenMuted
+from gateway.domain.window import Schedule
 from gateway.domain.window_syntax import parse_windows
 from gateway.pipeline.backtest import backtest
-from gateway.pipeline.comparison import RouteChange
-from gateway.pipeline.configured import ConfiguredRoute
-from tests.pipeline.gateway_world import SECOND_US, START_US, World, a_route
-
-HOUR_S, DAY_S = 3600, 86400
-
-
-def told_changes(name: str = "soc", **terms: object) -> ConfiguredRoute:
-    """A route to a chat: told what changes, the latest of what waits."""
-    made = Terms(**{"notify": CHANGES} | terms)  # type: ignore[arg-type]  # typed where a test writes them
-    return replace(a_route(name, backlog="latest"), terms=made)
-
-
-def an_event(
-    alert_id: str = "A", score: int | None = 83, resources: Mapping[str, str] | None = None, **payload: Any
-) -> bytes:
-    listed = [{"resourceInfo": info, "state": state} for info, state in (resources or {"bucket": "OPEN"}).items()]
-    values = {
-        "alertId": alert_id, "accountId": "444", "score": score, "alertType": "Policy", "ruleNumber": "AR-251",
-        "affectedResources": listed,
-    }  # fmt: skip
-    return json.dumps({"eventType": "ALERT", "payloadData": values | payload}).encode()
-
-
-def recorded(*bodies: bytes, every_s: float = HOUR_S, routes: Sequence[str] = (), **fields: object) -> list[Recording]:
-    values: dict[str, object] = {"routes": tuple(routes)} | fields
-    return [
-        Recording(f"a-{n}", "optix", START_US + int(n * every_s * SECOND_US), body, **values)  # type: ignore[arg-type]
-        for n, body in enumerate(bodies)
-    ]
-
-
-def judged(routes: Sequence[ConfiguredRoute], recordings: Sequence[Recording]) -> dict[str, RouteChange]:
-    return {route.name: route for route in backtest(routes, recordings, examples=20).routes}
-
-
-def soc(route: ConfiguredRoute, recordings: Sequence[Recording]) -> RouteChange:
-    return judged([route], recordings)["soc"]
+from tests.pipeline.backtest_world import an_event, judged, recorded, soc, told_changes
+from tests.pipeline.gateway_world import SECOND_US, START_US, a_route
 
 
 def test_a_filter_is_tried_and_what_it_refuses_is_counted_by_its_key() -> None:
@@ -161,15 +116,6 @@ def test_a_wider_finding_that_a_route_does_not_take_mutes_nothing_there() -> Non
     assert (found.told, found.left_out) == (1, {})
 
 
-def test_hours_are_those_of_the_alert_not_those_of_now() -> None:
-    hours = Schedule(active=parse_windows("23:00-24:00 UTC"))  # the first alert comes at 22:13
-    held = replace(told_changes(), schedule=hours)
-    dropping = replace(held, when_muted=WhenMuted.DROP)
-    alerts = recorded(an_event("A"), an_event("B"), an_event("C"))
-    assert (soc(held, alerts).told, soc(held, alerts).post.messages) == (3, 3)
-    assert (soc(dropping, alerts).told, soc(dropping, alerts).left_out) == (1, {"muted": 2})
-
-
 def test_a_standing_incident_counts_as_told_before_the_first_recording() -> None:
     standing = recorded(an_event(), stood=True)
     changed = recorded(an_event(score=95), stood=True, before=Snapshot(83, (("bucket", "open"),)))
@@ -208,55 +154,3 @@ def test_examples_come_from_every_route_in_turn() -> None:
     report = backtest([busy, quiet], alerts, examples=20)
     assert [example.route for example in report.examples(4)] == ["busy", "quiet", "busy", "busy"]
     assert len(report.examples(20)) == 20
-
-
-AT_NIGHT = Schedule(mute=parse_windows("22:00-06:00 UTC"))
-BY_RULE = Grouping(("rule",), interval_us=HOUR_S * SECOND_US, bypass=None)
-ALL_STATES = a_route(backlog="all").policy
-ROUTES = (
-    a_route("everything"),
-    told_changes("changes"),
-    replace(told_changes("every-state"), policy=ALL_STATES),
-    told_changes("new", notify=parse_notify("new,reopened")),
-    told_changes("reminders", remind_after_us=6 * HOUR_S * SECOND_US),
-    told_changes("damped", flap=FlapRule(2, 8 * HOUR_S * SECOND_US)),
-    told_changes("inhibited", inhibitor=Inhibitor.parse("AR-1>AR-2>AR-3")),
-    told_changes("groups", grouping=Grouping(("environment",))),
-    replace(a_route("groups-of-all"), terms=Terms(grouping=BY_RULE)),
-    told_changes("small-groups", grouping=Grouping(("environment",), most=3, bypass=None)),
-    replace(told_changes("held"), schedule=AT_NIGHT),
-    replace(told_changes("dropped"), schedule=AT_NIGHT, when_muted=WhenMuted.DROP),
-    replace(told_changes("every-state-held"), policy=ALL_STATES, schedule=AT_NIGHT),
-)
-
-
-def a_story(seed: int) -> Iterator[tuple[float, bytes]]:
-    """Seconds to wait, and what comes then: a few incidents that change, repeat, close and open again, in bursts."""
-    dice = random.Random(seed)
-    for number in range(90):
-        alert = dice.choice("ABCDEFGH")
-        place, rule = f"44{ord(alert) % 2}", f"AR-{ord(alert) % 3 + 1}"
-        states = {info: dice.choice(("OPEN", "OPEN", "SUPPRESS")) for info in dice.sample("xyz", dice.randint(1, 2))}
-        score = dice.choice((83, 83, 83, 60, 95))
-        wait_s = dice.choice((0.5, 2, 11, 40, 700, 9000))
-        yield wait_s, an_event(alert, score, states, accountId=place, ruleNumber=rule, lastSeen=str(number))
-
-
-async def lived(world: World, story: Iterator[tuple[float, bytes]]) -> list[Recording]:
-    for wait_s, body in story:
-        await world.pass_time(wait_s)
-        await world.receive(body)
-        await world.settled()
-    await world.pass_time(2 * DAY_S)
-    return list((await world.store.recordings(AlertSelection(), limit=1000)).recordings)
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-async def test_the_configuration_that_was_changes_nothing_and_sends_as_many_messages(world: World, seed: int) -> None:
-    await world.start(*ROUTES)
-    report = backtest(ROUTES, await lived(world, a_story(seed)), examples=20)
-    assert report.examples(20) == ()
-    assert {r.name: r.left_out for r in report.routes} == {r.name: r.was_left_out for r in report.routes}
-    sent = Counter(message.delivery_id.partition(".")[2] for message in world.receiver.sent)
-    assert {route.name: route.post.messages for route in report.routes} == sent
-    assert min(sent.values()) > 5

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
 from aiohttp import ClientSession
 
-from gateway.domain.query import AlertSelection
+from gateway.domain.query import AlertSelection, Page
 from gateway.domain.recording import Recording, RecordingPage, from_json
+from gateway.domain.silence import parse_silence
 from gateway.pipeline.operations import Operations
 from gateway.ports import UnknownCursor
 from gateway.web.ops import ops_application
@@ -17,9 +18,29 @@ from tests.web.test_ops_api import MOMENT_US, TOKEN, HandClock
 ROW = Recording("a-1", "optix", MOMENT_US, b"\xff{}", ("soc",), (("b", "muted", "by MUTE"),), stood=True)
 
 
+SILENCE = replace(
+    parse_silence(
+        {"reason": "work", "author": "me", "lasts_us": 5, "all": True}, silence_id="5e1", now_us=MOMENT_US - 9
+    ),
+    ended_us=MOMENT_US - 7,
+)
+
+
+@dataclass(slots=True)
+class FakeSilences:
+    asked: list[tuple[int, int, str]] = field(default_factory=list)
+
+    async def past(self, since_us: int, *, limit: int, cursor: str = "") -> Page:
+        if cursor == "nowhere":
+            raise UnknownCursor(cursor)
+        self.asked.append((since_us, limit, cursor))
+        return Page(silences=(SILENCE,), next="" if cursor else "5e1")
+
+
 @dataclass(slots=True)
 class FakeRecordings:
     asked: list[tuple[AlertSelection, int, str]] = field(default_factory=list)
+    silences: FakeSilences = field(default_factory=FakeSilences)
 
     async def recordings(self, selection: AlertSelection, *, limit: int, after: str = "") -> RecordingPage:
         if after == "nowhere":
@@ -59,6 +80,17 @@ async def test_recordings_are_told_with_what_to_ask_for_next(
         (AlertSelection(source="optix", environment="4441", since_us=MOMENT_US - 7_200_000_000), 1, ""),
         (AlertSelection(), 1000, "a-1"),
     ]
+
+
+async def test_the_silences_of_that_time_are_told_with_what_to_ask_for_next(
+    operations: FakeRecordings, url: str, session: ClientSession
+) -> None:
+    status, first = await get(session, url + "/silences?since=2h&limit=1")
+    assert (status, first["next"], [from_json(row) for row in first["recordings"]]) == (200, "5e1", [SILENCE])
+    assert (await get(session, url + "/silences?after=5e1"))[1]["next"] is None
+    assert operations.silences.asked == [(MOMENT_US - 7_200_000_000, 1, ""), (0, 1000, "5e1")]
+    for asked in ("limit=0", "after=nowhere", "since=soon", "source=optix"):
+        assert (await get(session, f"{url}/silences?{asked}"))[0] == 400
 
 
 @pytest.mark.parametrize(
