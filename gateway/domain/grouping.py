@@ -18,6 +18,9 @@ from gateway.domain.text import code_points, cut, one_line
 
 GROUPING_KEYS = ("GROUP_BY", "GROUP_WAIT", "GROUP_INTERVAL", "GROUP_MAX", "GROUP_BYPASS")
 
+MOST_MEMBERS, MOST_BYTES = 500, 8 * 1024 * 1024
+"""What goes with the first in one message, and the bodies of all in it: they are read, parsed and worded together."""
+
 _SECOND_US = 1_000_000
 _BYPASSED = tuple(severity.value for severity in Severity if severity is not Severity.UNKNOWN)
 _SHOWN = 60

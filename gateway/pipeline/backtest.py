@@ -88,7 +88,7 @@ class Backtest:
             if decision and not decision.makes_delivery:
                 self._outbox.leave_room(delivery.route, alert.key)
             else:
-                due_us[delivery.route] = self._outbox.put(delivery, alert, at_us)
+                due_us[delivery.route] = self._outbox.put(delivery, alert, len(recording.body), at_us)
         return Outcome(alert, frozenset(due_us), said)
 
     def _wait(self, route: str, alert: Alert, at_us: int) -> Wait | None:

@@ -6,7 +6,7 @@ The store does the same with rows; here nothing leaves, and only counts stay.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from gateway.domain.alert import Alert
 from gateway.domain.delivery import NewDelivery
-from gateway.domain.grouping import flush_at_us
+from gateway.domain.grouping import MOST_BYTES, MOST_MEMBERS, flush_at_us
 from gateway.domain.silence import LATEST_US, LONGEST_US
 from gateway.domain.telling import Told
 from gateway.pipeline.ledger import Incident, Ledger
@@ -50,6 +50,7 @@ class _Waiting:
 
     incident: Incident
     alert: Alert
+    size: int
     group: str
     since_us: int
     due_us: int
@@ -87,8 +88,8 @@ class Outbox:
         """The receiver heard of it before anything was entered."""
         self._heard.add(incident)
 
-    def put(self, delivery: NewDelivery, alert: Alert, now_us: int) -> int:
-        """When it is due, as far as that is known now."""
+    def put(self, delivery: NewDelivery, alert: Alert, size: int, now_us: int) -> int:
+        """When it is due, as far as that is known now. `size`: bytes of the alert's body."""
         incident = (delivery.route, alert.key)
         if delivery.parked:
             self.posts[delivery.route].parked += 1
@@ -97,7 +98,7 @@ class Outbox:
         with_group_us, due_us = self._make_room(incident, delivery, now_us) or gave_way_us, delivery.due_us
         remembers, held = delivery.terms is not None, bool(delivery.hold)
         told = self._ledger.expected(incident)
-        waiting = _Waiting(incident, alert, delivery.group, now_us, due_us, remembers, held, told)
+        waiting = _Waiting(incident, alert, size, delivery.group, now_us, due_us, remembers, held, told)
         if incident not in self._queues and not delivery.group and due_us <= now_us:
             self._tell([waiting])
             return now_us
@@ -201,7 +202,8 @@ class Outbox:
         ready = [waiting for waiting in together if not self._put_off(waiting, at_us)]
         for waiting in ready:
             self._leave(waiting, at_us)
-        self._tell(ready)
+        for message in _messages(ready):
+            self._tell(message)
 
     def _flushed(self, first: _Waiting, at_us: int) -> list[_Waiting]:
         """With it, whatever of its group is not held; one state of each incident, the oldest."""
@@ -234,8 +236,6 @@ class Outbox:
         self._note(queue[0], at_us)
 
     def _tell(self, together: list[_Waiting]) -> None:
-        if not together:
-            return
         post = self.posts[together[0].incident[0]]
         moot = [w for w in together if w.remembers and w.incident not in self._heard and w.alert.is_closed]
         post.moot += len(moot)
@@ -251,3 +251,17 @@ class Outbox:
                 self._heard.add(waiting.incident)
                 if waiting.told:
                     self._ledger.hear(waiting.incident, waiting.told)
+
+
+def _messages(together: list[_Waiting]) -> Iterator[list[_Waiting]]:
+    """As many in each as it may carry."""
+    message: list[_Waiting] = []
+    left_bytes = MOST_BYTES
+    for waiting in together:
+        if message and (len(message) > MOST_MEMBERS or waiting.size > left_bytes):
+            yield message
+            message, left_bytes = [], MOST_BYTES
+        message.append(waiting)
+        left_bytes -= waiting.size
+    if message:
+        yield message

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gateway.domain.delivery import Member
-from gateway.domain.grouping import Grouping, flush_at_us
+from gateway.domain.grouping import MOST_BYTES, MOST_MEMBERS, Grouping, flush_at_us
 from gateway.queue.book import Book, Rows
 
 WAITING = """
@@ -43,9 +43,6 @@ SIZES = Rows(
     "SELECT d.id, a.body_size FROM delivery AS d JOIN alert AS a ON a.id = d.alert WHERE d.id IN ({marks})", "i"
 )
 _FOLLOW = "UPDATE delivery SET due_us = ? WHERE id = ? AND due_us > ?"
-MOST_MEMBERS = 500
-MOST_BYTES = 8 * 1024 * 1024
-"""Of bodies in one message: they are read, parsed and worded together."""
 
 
 class Groups:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.domain.flap import FlapRule
-from gateway.domain.grouping import Grouping
+from gateway.domain.grouping import MOST_BYTES, MOST_MEMBERS, Grouping
 from gateway.domain.inhibit import Inhibitor
 from gateway.domain.notify import parse_notify
 from gateway.domain.query import AlertSelection
@@ -63,6 +63,23 @@ def test_the_hours_are_asked_again_of_what_waited_for_its_group() -> None:
     alerts = recorded(an_event("A"), an_event("B"), every_s=2 * HOUR_S)
     assert soc(asleep, alerts).post.messages == 1
     assert soc(told_changes(grouping=hour), alerts).post.messages == 2
+
+
+def test_a_digest_is_one_message_until_it_is_full() -> None:
+    route = told_changes(grouping=Grouping(("environment",)))
+    asleep = replace(route, schedule=Schedule(active=parse_windows("08:00-18:00 UTC")))
+    alerts = recorded(*(an_event(f"A{n}") for n in range(MOST_MEMBERS + 1)), every_s=1)
+    found = soc(asleep, alerts).post
+    assert (found.messages, found.grouped, found.alerts) == (1, MOST_MEMBERS + 1, MOST_MEMBERS + 1)
+    found = soc(asleep, [*alerts, *recorded(an_event("B"), an_event("C"))]).post
+    assert (found.messages, found.alerts) == (2, MOST_MEMBERS + 3)
+
+
+def test_bodies_that_are_too_large_for_one_digest_fill_another() -> None:
+    route = told_changes(grouping=Grouping(("environment",)))
+    third = "x" * (MOST_BYTES // 3)
+    alerts = recorded(*(an_event(name, additionalDetails=third) for name in "ABC"), every_s=1)
+    assert (soc(route, alerts).post.messages, soc(route, alerts).post.grouped) == (2, 2)
 
 
 def test_what_waits_for_hours_that_never_come_is_counted_and_holds_nothing_up() -> None:
