@@ -117,8 +117,7 @@ class Link:
         """Whatever goes wrong in it, the connection is as new afterwards, or gone."""
         try:
             async with asyncio.timeout(_MOST_S):
-                connection = await self.ready()
-                await connection.execute(f"BEGIN{mode}{_LOCAL if self._server.pooled else ''}")
+                connection = await self._begun(f"BEGIN{mode}{_LOCAL if self._server.pooled else ''}")
                 try:
                     yield connection
                 except Exception as error:
@@ -130,6 +129,22 @@ class Link:
             if not isinstance(error, Exception) or failure_of(error) is Failure.LOST:
                 self.drop()
             raise
+
+    async def _begun(self, words: str) -> asyncpg.Connection:
+        """A connection that was ended while it was idle (by an operator, a pooler, a firewall) shows it only now, when
+        nothing is lost yet: a new one takes its place.
+        """
+        kept = self._connection
+        connection = await self.ready()
+        try:
+            await connection.execute(words)
+        except Exception as error:
+            if connection is not kept or failure_of(error) is not Failure.LOST:
+                raise
+            self.drop()
+            connection = await self.ready()
+            await connection.execute(words)
+        return connection
 
     def drop(self) -> None:
         connection, self._connection = self._connection, None

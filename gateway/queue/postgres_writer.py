@@ -124,10 +124,12 @@ class PostgresWriter:
         outcomes, lost = await self._commit(line.link, calls)
         self._settle(outcomes, self._clock.monotonic_s() - started_s)
         if lost and self._up.is_set():
-            await self._until_it_is_back(lost)
+            await self._until_it_is_back(line.link, lost)
 
-    async def _until_it_is_back(self, reason: str) -> None:
-        """Whoever waits hears that it is gone, and so does whoever asks until it is there again."""
+    async def _until_it_is_back(self, link: Link, reason: str) -> None:
+        """Whoever waits hears that it is gone, and so does whoever asks until it is there again. `link`: the one that
+        was lost; the other may be in use.
+        """
         self.down = f"the database cannot be reached ({reason})"
         self._up.clear()
         log = structlog.get_logger()
@@ -138,7 +140,7 @@ class PostgresWriter:
         async for attempt in _AGAIN.copy(sleep=self._pause):
             with attempt:
                 if not self._ending:
-                    await self._urgent.link.look()
+                    await link.look()
         self.down = ""
         self._up.set()
         log.info("database.found")

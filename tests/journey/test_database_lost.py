@@ -59,9 +59,10 @@ async def test_a_connection_that_was_ended_is_not_used_again(tmp_path: Path, ser
         await gateway.start()
         assert (await _post(gateway, "B1")).status == 200
         await _end_connections(server)
-        assert {(await _post(gateway, f"B{number}")).status for number in range(2, 6)} <= {200, 503}
-        await gateway.process.ready(gateway.ops_port, "/readyz", within_s=10)
-        assert (await _post(gateway, "B6")).status == 200
+        async with asyncio.timeout(10):
+            # Of /readyz nothing can be learnt so soon: what it says may be a second old.
+            while (answer := await _post(gateway, "B2")).status != 200:
+                assert answer.status == 503
         assert await gateway.process.stop() == 0
     finally:
         gateway.process.kill()
