@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from gateway import samples
-from gateway.destinations import Context, load
+from gateway.destinations import Context, SecretAddress, load
 from gateway.destinations.apprise import AppriseSettings
 from gateway.domain import optix
 from gateway.domain.alert import Alert, Resource
@@ -26,7 +26,7 @@ URL = "slack://botname@T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/%23general?f
 
 
 def settings(url: str = URL) -> AppriseSettings:
-    return AppriseSettings(url=SecretStr(url))
+    return AppriseSettings(url=SecretAddress(url))
 
 
 def worded(alert: Alert, *, shrink: bool = False) -> Notification:

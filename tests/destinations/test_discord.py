@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
-from gateway.destinations import Context
+from gateway.destinations import Context, SecretAddress
 from gateway.destinations.discord import DiscordSettings, format_message, read
 from gateway.domain.alert import Alert, Resource
 from gateway.domain.message import HttpAnswer
@@ -25,7 +25,7 @@ Known = Callable[..., bytes]
 
 
 def settings_with(url: str = HOOK, **more: Any) -> DiscordSettings:
-    return DiscordSettings(url=SecretStr(url), **more)
+    return DiscordSettings(url=SecretAddress(url), **more)
 
 
 def payload(alert: Alert, *, shrink: bool = False, before: bytes | None = None) -> dict[str, Any]:

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from gateway.destinations import Context
+from gateway.destinations import Context, SecretAddress
 from gateway.destinations.googlechat import GoogleChatSettings, format_message, read
 from gateway.domain.alert import Alert, Resource
 from gateway.domain.message import HttpAnswer, HttpRequest
@@ -24,7 +23,7 @@ Known = Callable[..., bytes]
 
 
 def sent(alert: Alert, *, shrink: bool = False, threads: bool = True, before: bytes | None = None) -> HttpRequest:
-    made = GoogleChatSettings(url=SecretStr(HOOK), threads=threads)
+    made = GoogleChatSettings(url=SecretAddress(HOOK), threads=threads)
     return format_message(alert, Context("d", "r", b"", NOW, shrink=shrink, before=before), made)
 
 

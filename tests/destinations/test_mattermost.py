@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from gateway.destinations import Context
+from gateway.destinations import Context, SecretAddress
 from gateway.destinations.mattermost import MattermostSettings, format_message, read
 from gateway.domain.alert import Alert, Resource
 from gateway.domain.message import HttpAnswer
@@ -26,7 +25,7 @@ Known = Callable[..., bytes]
 
 
 def sent(alert: Alert, *, shrink: bool = False, before: bytes | None = None, **more: Any) -> dict[str, Any]:
-    made = MattermostSettings(url=SecretStr("https://chat.example/hooks/abc"), **more)
+    made = MattermostSettings(url=SecretAddress("https://chat.example/hooks/abc"), **more)
     message = format_message(alert, Context("d", "r", b"", NOW, shrink=shrink, before=before), made)
     assert message.url == "https://chat.example/hooks/abc"
     loaded: dict[str, Any] = json.loads(message.body)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from gateway.destinations import Context
+from gateway.destinations import Context, SecretAddress
 from gateway.destinations.ntfy import NtfySettings, format_message, read
 from gateway.domain.alert import Alert, Resource
 from gateway.domain.message import HttpAnswer, HttpRequest
@@ -25,7 +25,7 @@ Known = Callable[..., bytes]
 
 
 def sent(alert: Alert, *, shrink: bool = False, before: bytes | None = None, **more: Any) -> HttpRequest:
-    made = NtfySettings(topic=SecretStr("optix"), **more)
+    made = NtfySettings(topic=SecretAddress("optix"), **more)
     return format_message(alert, Context("d", "r", b"", NOW, shrink=shrink, before=before), made)
 
 
@@ -136,7 +136,7 @@ def test_credentials_go_in_the_header(alert_of: AlertOf) -> None:
     by_name = sent(alert_of(), username="sœc", password=SecretStr("pässword"))
     assert ("Authorization", "Bearer tk_1") in by_token.headers
     assert ("Authorization", f"Basic {pair}") in by_name.headers
-    assert pair in NtfySettings(topic=SecretStr("t"), username="sœc", password=SecretStr("pässword")).secrets()
+    assert pair in NtfySettings(topic=SecretAddress("t"), username="sœc", password=SecretStr("pässword")).secrets()
     assert "Authorization" not in dict(sent(alert_of()).headers)
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from gateway.destinations import Context
+from gateway.destinations import Context, SecretAddress
 from gateway.destinations.rocketchat import RocketChatSettings, format_message, read
 from gateway.domain.alert import Alert, Resource
 from gateway.domain.digest import EVENT_TYPE as DIGEST
@@ -21,7 +21,7 @@ from gateway.domain.severity import severity_of
 from gateway.domain.text import utf16_units
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
-HOOK = RocketChatSettings(url=SecretStr("https://c.example/hooks/1/secret"))
+HOOK = RocketChatSettings(url=SecretAddress("https://c.example/hooks/1/secret"))
 API = RocketChatSettings(token=SecretStr("secret"), user_id="u1", room_id="GENERAL", server_url="https://c.example/")
 FIRST = "dlv-first01"
 STARRED = b'{"success":false,"error":"Cannot read properties of undefined (reading \'starred\')"}'

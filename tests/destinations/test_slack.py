@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from gateway.destinations import Context
+from gateway.destinations import Context, SecretAddress
 from gateway.destinations.slack import SlackSettings, format_message, read
 from gateway.domain.alert import Alert, Resource
 from gateway.domain.digest import EVENT_TYPE as DIGEST
@@ -21,7 +21,7 @@ from gateway.domain.severity import severity_of
 from gateway.domain.text import utf16_units
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
-HOOK = SlackSettings(url=SecretStr("https://hooks.slack.com/services/T/B/secret"))
+HOOK = SlackSettings(url=SecretAddress("https://hooks.slack.com/services/T/B/secret"))
 BOT = SlackSettings(token=SecretStr("xoxb-secret"), channel="C0123")
 TS = "1700000000.000100"
 MOST_IN_BLOCKS = 13_000

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
-from gateway.destinations import Context
+from gateway.destinations import Context, SecretAddress
 from gateway.destinations.teams import TeamsSettings, format_message, read
 from gateway.domain.alert import Alert, Resource
 from gateway.domain.message import HttpAnswer, HttpRequest
@@ -33,7 +33,7 @@ Known = Callable[..., bytes]
 
 
 def sent(alert: Alert, *, shrink: bool = False, before: bytes | None = None, **more: Any) -> HttpRequest:
-    made = TeamsSettings(url=SecretStr(URL), **more)
+    made = TeamsSettings(url=SecretAddress(URL), **more)
     return format_message(alert, Context("d", "r", b"", NOW, shrink=shrink, before=before), made)
 
 

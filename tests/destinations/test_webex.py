@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from gateway.destinations import Context
+from gateway.destinations import Context, SecretAddress
 from gateway.destinations.webex import WebexSettings, format_message, read
 from gateway.domain.alert import Alert, Resource
 from gateway.domain.digest import EVENT_TYPE as DIGEST
@@ -22,7 +22,7 @@ from gateway.domain.text import utf8_bytes
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 BOT = WebexSettings(token=SecretStr("secret"), room_id="Y2lzY29zcGFyazovL3VzL1JPT00vMQ")
-HOOK = WebexSettings(url=SecretStr("https://webexapis.com/v1/webhooks/incoming/secret"))
+HOOK = WebexSettings(url=SecretAddress("https://webexapis.com/v1/webhooks/incoming/secret"))
 FIRST = "Y2lzY29zcGFyazovL3VzL01FU1NBR0UvMQ"
 MOST_BYTES = 7000
 AlertOf = Callable[..., Alert]
