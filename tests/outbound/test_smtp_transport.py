@@ -1,22 +1,23 @@
+"""Mail to a server of aiosmtpd: recipients one by one, TLS, logins and addresses."""
+
 from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 import trustme
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from gateway.domain.message import Answer, Mail, MailAnswer, NoAnswer, Tls
 from gateway.outbound.transports import Transports
-from tests.outbound.conftest import Serve
+from tests.load.program import free_port
+from tests.outbound.conftest import server_tls
+from tests.outbound.mail_world import PASSWORD, ImplicitTls, Office, content
 from tests.services import require
 
 # aiosmtpd warns its operators of what some of these servers are there to do.
@@ -25,59 +26,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:auth_required == True but auth_require_tls == False:UserWarning"),
     pytest.mark.filterwarnings("ignore:decode_data:DeprecationWarning"),
 ]
-
-PASSWORD = "pa$$wörd"
-
-
-def content() -> bytes:
-    message = EmailMessage()
-    message["Subject"] = "S3 bucket öffentlich"
-    message.set_content("first\n.second begins with a dot\n")
-    return message.as_bytes()
-
-
-class Office:
-    """Takes mail. Some addresses are refused, by what they say."""
-
-    def __init__(self) -> None:
-        self.taken: list[Envelope] = []
-        self.over_tls: list[bool] = []
-        self.logins: list[tuple[str, bytes, bytes]] = []
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd finds it by this name
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        del server, session, options
-        code = address.partition("@")[0]
-        if code.isdigit():
-            return f"{code} 5.1.1 <{address}> is\tnot served here"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        del server
-        self.taken.append(envelope)
-        self.over_tls.append(session.ssl is not None)
-        if envelope.mail_from == "later@example.com":
-            return "452 4.3.1 no room"
-        return "250 2.0.0 Ok: queued as 4ABC"
-
-    def authenticate(self, *args: Any) -> AuthResult:
-        _, _, _, mechanism, data = args
-        assert isinstance(data, LoginPassword)
-        self.logins.append((mechanism, data.login, data.password))
-        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
-
-
-class ImplicitTls(Controller):
-    """aiosmtpd's own check at start speaks plain text with a default context; a connection is check enough."""
-
-    def _trigger_server(self) -> None:
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        with socket.create_connection((self.hostname, self.port), 5) as sock, context.wrap_socket(sock):
-            pass
 
 
 Open = Callable[..., Mail]
@@ -94,9 +42,7 @@ def mailbox(office: Office) -> Iterator[Open]:
     running: list[Controller] = []
 
     def start(kind: type[Controller] = Controller, **options: Any) -> Mail:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            port = sock.getsockname()[1]
+        port = free_port()
         controller = kind(office, hostname="127.0.0.1", port=port, **options)
         controller.start()
         running.append(controller)
@@ -111,12 +57,6 @@ def reason(answer: Answer) -> str:
     assert isinstance(answer, NoAnswer), answer
     assert PASSWORD not in answer.reason
     return answer.reason
-
-
-def server_tls(authority: trustme.CA, name: str = "localhost") -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(name).configure_cert(context)
-    return context
 
 
 async def test_a_mail_arrives_as_it_was_composed(transports: Transports, office: Office, mailbox: Open) -> None:
@@ -307,101 +247,3 @@ async def test_an_address_outside_ascii_needs_a_server_that_takes_it(
     answer = await transports.send(replace(mail, recipients=("süd@example.com",)), 10)
     assert reason(answer) == "the mail server takes no addresses outside ASCII"
     assert office.taken == []
-
-
-def mail_to(port: int) -> Mail:
-    return Mail("127.0.0.1", port, "a@example.com", ("b@example.com",), b"x", security="none")
-
-
-@pytest.mark.parametrize(
-    ("greeting", "expected"),
-    [
-        (b"421 4.3.2 shutting down\r\n", MailAnswer(421, "4.3.2 shutting down")),
-        (b"554 go away\r\n", MailAnswer(554, "go away")),
-        (b"HTTP/1.1 200 OK\r\n\r\n", NoAnswer("malformed answer from the mail server")),
-        (b"250 hello\r\n", NoAnswer("malformed answer from the mail server")),
-        (b"", NoAnswer("connection closed before the answer")),
-        (b"220 half", NoAnswer("connection closed before the answer")),
-    ],
-)
-async def test_a_greeting_that_is_none_ends_it(
-    greeting: bytes, expected: Answer, transports: Transports, serve: Serve
-) -> None:
-    async def handler(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(greeting)
-        await writer.drain()
-
-    assert await transports.send(mail_to((await serve(handler)).port), 10) == expected
-
-
-async def dialogue(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, replies: list[bytes]) -> None:
-    writer.write(b"220 ready\r\n")
-    for reply in replies:
-        line = await reader.readline()
-        writer.write(reply)
-        await writer.drain()
-        if line.startswith(b"DATA"):
-            await reader.readuntil(b"\r\n.\r\n")
-            writer.write(b"250 taken\r\n")
-            await writer.drain()
-
-
-OK = b"250 ok\r\n"
-
-
-async def test_a_server_of_the_old_kind_is_greeted_its_way(transports: Transports, serve: Serve) -> None:
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await dialogue(reader, writer, [b"502 what?\r\n", OK, OK, OK, b"354 go\r\n"])
-
-    answer = await transports.send(mail_to((await serve(handler)).port), 10)
-    assert answer == MailAnswer(250, "taken", accepted=("b@example.com",))
-
-
-async def test_what_was_taken_stays_taken_when_the_farewell_hangs(transports: Transports, serve: Serve) -> None:
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await dialogue(reader, writer, [OK, OK, OK, b"354 go\r\n"])
-        await asyncio.sleep(60)
-
-    answer = await transports.send(mail_to((await serve(handler)).port), 10)
-    assert answer == MailAnswer(250, "taken", accepted=("b@example.com",))
-
-
-async def test_a_server_that_falls_silent_is_given_up_on(transports: Transports, serve: Serve) -> None:
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await dialogue(reader, writer, [OK])
-        await asyncio.sleep(60)
-
-    assert reason(await transports.send(mail_to((await serve(handler)).port), 0.4)) == "no answer within 0.4 s"
-
-
-async def test_a_server_that_hangs_up_in_the_middle_took_nothing(transports: Transports, serve: Serve) -> None:
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await dialogue(reader, writer, [OK, OK])
-
-    answer = await transports.send(mail_to((await serve(handler)).port), 10)
-    assert reason(answer) == "connection closed before the answer"
-
-
-async def test_a_hostile_text_becomes_one_short_line(transports: Transports, serve: Serve) -> None:
-    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        lines = b"".join(b"550-\x1b[31mred\x07 " + b"x" * 90 + b"\r\n" for _ in range(20))
-        await dialogue(reader, writer, [OK, lines + b"550 end\r\n"])
-        await reader.read()
-
-    answer = await transports.send(mail_to((await serve(handler)).port), 10)
-    assert isinstance(answer, MailAnswer)
-    assert answer.text.startswith("[31mred xxx")
-    assert answer.text.isprintable()
-    assert len(answer.text) <= 300
-
-
-async def test_a_closed_mail_port_is_a_refused_connection(transports: Transports) -> None:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    assert reason(await transports.send(mail_to(port), 5)) == "connection refused"
-
-
-async def test_metadata_services_get_no_mail_either(transports: Transports) -> None:
-    answer = await transports.send(replace(mail_to(25), host="169.254.169.254"), 5)
-    assert reason(answer).startswith("refused: the address is link-local")
