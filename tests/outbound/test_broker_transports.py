@@ -12,23 +12,9 @@ from gateway.domain.message import CONNECTION_REFUSED, Answer, NoAnswer, Publica
 from gateway.outbound.transports import Transports
 from tests.outbound.brokers import ADDRESSES, HERE, INBOXES, Inbox, Received, a_port, a_proxy, address
 from tests.outbound.conftest import Serve
+from tests.outbound.publications import TIMEOUT_S, a_publication
 
 every_broker = pytest.mark.parametrize("broker", sorted(ADDRESSES))
-TIMEOUT_S = 10.0
-
-
-def a_publication(broker: str, url: str, inbox: Inbox, message_id: str = "a-1.soc") -> Publication:
-    body = '{"summary":"A bucket is public: é 🪣"}'.encode()
-    return Publication(
-        broker=broker,  # type: ignore[arg-type]  # one of those that exist
-        url=url,
-        target=inbox.target,
-        key=inbox.key,
-        message_id=message_id,
-        content_type="application/json",
-        body=body,
-        headers=(("key", "optix-0123"), ("test", "true")),
-    )
 
 
 def test_every_broker_that_a_message_can_name_is_tested() -> None:

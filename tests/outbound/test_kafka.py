@@ -21,7 +21,7 @@ from gateway.outbound.transports import Transports
 from tests.outbound.brokers import HERE, a_proxy, address, kafka_inbox
 from tests.outbound.cluster import PRODUCE, cluster
 from tests.outbound.conftest import Serve
-from tests.outbound.test_broker_transports import a_publication
+from tests.outbound.publications import a_publication
 
 TIMEOUT_S = 10.0
 
