@@ -13,8 +13,10 @@ from gateway.domain.delivery import Claim, NewAlert, PutOff, Result, RouteState,
 from gateway.domain.optix import Problem, Unreadable, parse
 from gateway.domain.outcome import Outcome
 from gateway.pipeline.intake import Accepted, Duplicate, Held, Refused, Reply
+from gateway.web.ops import ops_application
 from gateway.web.receive import WebhookEndpoint
 from gateway.web.server import Handler, WebServer
+from tests.web.ops_world import TOKEN, FakeOperations, HandClock, scrape
 
 MAX_BYTES = 10 * 2**20
 SECRET = "planted-credential-51c0"
@@ -110,6 +112,27 @@ async def serve() -> AsyncIterator[Serve]:
 async def session() -> AsyncIterator[ClientSession]:
     async with ClientSession() as made:
         yield made
+
+
+@pytest.fixture
+def operations() -> FakeOperations:
+    return FakeOperations()
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def url(serve: Serve, operations: FakeOperations, clock: HandClock) -> str:
+    """The ops API on loopback without a token."""
+    return await serve(ops_application(operations, clock=clock, scrape=scrape, token=None, max_bytes=2**20))
+
+
+@pytest.fixture
+async def guarded(serve: Serve, operations: FakeOperations, clock: HandClock) -> str:
+    return await serve(ops_application(operations, clock=clock, scrape=scrape, token=TOKEN, max_bytes=2**20))
 
 
 async def raw(url: str, request: bytes, *more: bytes) -> bytes:

@@ -13,7 +13,7 @@ from gateway.pipeline.operations import Operations
 from gateway.ports import UnknownCursor
 from gateway.web.ops import ops_application
 from tests.web.conftest import Serve
-from tests.web.test_ops_api import MOMENT_US, TOKEN, HandClock
+from tests.web.ops_world import MOMENT_US, TOKEN, HandClock, scrape
 
 ROW = Recording("a-1", "optix", MOMENT_US, b"\xff{}", ("soc",), (("b", "muted", "by MUTE"),), stood=True)
 
@@ -56,9 +56,6 @@ def operations() -> FakeRecordings:
 
 @pytest.fixture
 async def url(operations: FakeRecordings, serve: Serve) -> str:
-    async def scrape() -> bytes:
-        return b""
-
     application = ops_application(
         cast("Operations", operations), clock=HandClock(), scrape=scrape, token=TOKEN, max_bytes=1000
     )
