@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta, timezone
-from zoneinfo import ZoneInfo, reset_tzpath
 
 import pytest
 from hypothesis import example, given
@@ -10,60 +8,9 @@ from hypothesis import strategies as st
 
 from gateway.domain.window import Schedule, WhenMuted, Windows, passes_mute
 from gateway.domain.window_syntax import parse_windows
+from tests.domain.zones import WORK, at, moments, texts, utc
 
 MINUTE = timedelta(minutes=1)
-WORK = "mon-fri 08:00-18:00 Europe/Berlin"
-
-# Clocks that change at odd times or by odd amounts: by half an hour, by two hours, at midnight, one minute after it,
-# for a month in spring, by a whole day; and offsets that are no whole hours.
-ZONES = (
-    "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Antarctica/Troll", "America/Sao_Paulo",
-    "America/Havana", "America/St_Johns", "Africa/Casablanca", "Pacific/Apia", "Asia/Kathmandu", "Pacific/Chatham",
-)  # fmt: skip
-CHANGE_OVERS = tuple(
-    datetime.fromisoformat(f"{text}+00:00")
-    for text in (
-        "2026-03-29T01:00", "2026-10-25T01:00", "2026-03-08T07:00", "2026-11-01T06:00", "2026-10-03T15:30",
-        "2026-04-04T15:00", "2018-11-04T03:00", "2018-02-18T02:00", "2026-03-08T05:00", "2026-11-01T05:00",
-        "2010-03-14T03:31", "2010-11-07T02:31", "2026-02-15T02:00", "2026-03-22T02:00", "2011-12-30T10:00",
-    )
-)  # fmt: skip
-
-
-@st.composite
-def moments(draw: st.DrawFn) -> datetime:
-    """Any aware moment from 2000 to 2100, half of them within a day of a clock that changes."""
-    zone = ZoneInfo(draw(st.sampled_from(ZONES)))
-    if draw(st.booleans()):
-        around = draw(st.timedeltas(-timedelta(hours=30), timedelta(hours=30)))
-        return (draw(st.sampled_from(CHANGE_OVERS)) + around).astimezone(zone)
-    return draw(st.datetimes(datetime(2000, 1, 1), datetime(2100, 12, 31), timezones=st.just(zone)))  # noqa: DTZ001
-
-
-@st.composite
-def texts(draw: st.DrawFn) -> str:
-    """One to three windows in any form."""
-    items = []
-    for _ in range(draw(st.integers(1, 3))):
-        dates = draw(st.sampled_from(CHANGE_OVERS)).date(), draw(st.sampled_from(CHANGE_OVERS)).date()
-        days = draw(
-            st.sampled_from(("", "daily", "mon-fri", "sat,sun", "sun", "fri-mon", f"{min(dates)}..{max(dates)}"))
-        )
-        begin, end = draw(st.sampled_from(range(0, 1440, 15))), draw(st.sampled_from(range(15, 1441, 15)))
-        hours = f"{begin // 60:02}:{begin % 60:02}-{end // 60:02}:{end % 60:02}" if begin != end else ""
-        items.append(f"{days} {hours} {draw(st.sampled_from(ZONES))}")
-    return ";".join(items)
-
-
-def at(text: str, zone: str = "UTC", *, fold: int = 0) -> datetime:
-    """`2026-11-24 20:00` on the clock in a zone."""
-    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold)
-
-
-def utc(moment: datetime | None) -> str:
-    assert moment is not None
-    assert moment.tzinfo is UTC
-    return moment.isoformat(" ")[:16]
 
 
 @pytest.mark.parametrize(
@@ -212,93 +159,6 @@ def test_a_time_without_a_zone_is_refused_instead_of_read_in_the_zone_of_the_mac
     naive = datetime(2026, 11, 24, 20, 0)  # noqa: DTZ001
     with pytest.raises(ValueError, match="without a zone"):
         parse_windows(WORK).covers(naive)
-
-
-@pytest.mark.parametrize(
-    ("text", "described"),
-    [
-        (WORK, WORK),
-        ("sat , sun europe/berlin", "sat,sun Europe/Berlin"),
-        ("22:00-06:00 UTC", "daily 22:00-06:00 UTC"),
-        ("Monday-Wednesday 8:00 – 24:00", "mon-wed 08:00-24:00 UTC (the default zone)"),
-        ("fri-mon America/New York;", "mon,fri-sun America/New_York"),
-        ("2026-12-24..2026-12-26 UTC\n2027-01-01 00:00-12:00 utc",
-         "2026-12-24..2026-12-26 UTC; 2027-01-01 00:00-12:00 UTC"),
-        ("00:00-24:00 UTC", "daily UTC"),
-        ("18:00-00:00 UTC", "daily 18:00-24:00 UTC"),
-        ("2026-12-24..2026-12-24 Etc/GMT-5", "2026-12-24 Etc/GMT-5"),
-    ],
-)  # fmt: skip
-def test_windows_are_described_as_they_would_be_written_with_what_was_left_out(text: str, described: str) -> None:
-    assert parse_windows(text).describe() == described
-
-
-@given(texts())
-def test_a_description_reads_as_the_same_windows(text: str) -> None:
-    windows = parse_windows(text)
-    assert parse_windows(windows.describe()) == windows
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("mno-fri 08:00-18:00", '"mno-fri 08:00-18:00": "mno" is no weekday; did you mean "mon"?'),
-        ("mno", '"mno" is neither a weekday nor a zone; did you mean "mon"?'),
-        ("mon,,tue", "a weekday is missing beside a comma or a hyphen. Write days as mon-fri, sat,sun or daily."),
-        ("mon-", "a weekday is missing"),
-        ("mon tue", "its days stand in several places."),
-        ("mon 2026-12-24", "its days stand in several places."),
-        ("mon Europe/Berln", '"Europe/Berln" is not a zone; did you mean "Europe/Berlin"?'),
-        ("mon berlin", '"berlin" is not a zone; did you mean "Europe/Berlin"?'),
-        ("mon America/New", '"America/New" is not a zone; did you mean "America/New_York"?'),
-        ("mon Nowhere/Land", '"Nowhere/Land" is not a zone. Write a zone by its IANA name, as Europe/Berlin or UTC.'),
-        ("mon right/Europe/Berlin", 'did you mean "Europe/Berlin"?'),
-        ("mon CEST", '"CEST" is not a zone: most abbreviations have several meanings.'),
-        ("mon UTC+2", '"UTC+2" is an offset, which does not know when clocks change.'),
-        ("mon 8-18", '"8-18" is not a span of hours. Write hours as 08:00-18:00, and the end of a day as 24:00.'),
-        ("mon 08:00-25:00", "there is no 25:00 on a clock."),
-        ("mon 08:60-09:00", "there is no 08:60 on a clock."),
-        ("mon 24:00-06:00", "it begins at 24:00. Write 00:00 of the next day."),
-        ("mon 08:00-08:00", "it begins and ends at 08:00. Leave the hours out for whole days."),
-        ("08:00-12:00 13:00-18:00", "it has several spans of hours."),
-        ("2026-02-30", "there is no day 2026-02-30 in the calendar."),
-        ("2026-12-24..", "a date is missing beside the two dots."),
-        ("2026-1-3", '"2026-1-3" is not a date. Write dates as 2026-12-24 or 2026-12-24..2026-12-26.'),
-        ("2026-12-24..2026-12-23", "it ends on 2026-12-23, before it begins on 2026-12-24."),
-        ("9999-12-31", "9999-12-31 is not in the years 2000 to 2100."),
-        (" ; ", "no window is given. Write one such as mon-fri 08:00-18:00 Europe/Berlin."),
-        ("https://user:pass@host/", "the URL given is not a span of hours."),
-        ("x" * 999 + "\x1b[2J", '"' + "x" * 59 + '…" is neither'),
-    ],
-)
-def test_a_mistake_names_the_item_and_the_right_word(text: str, sentence: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(sentence)) as caught:
-        parse_windows(text)
-    assert "pass" not in str(caught.value)
-
-
-def test_every_wrong_window_is_told_at_once() -> None:
-    with pytest.raises(ValueError, match=r'"mondy": .*"26:00-27:00": '):
-        parse_windows(f"mondy; {WORK}; 26:00-27:00")
-
-
-@given(st.text(alphabet="mon-fri, 0123456789:.;/\n\x00é–UTC+Europe/Berlin", max_size=40))
-def test_any_text_is_windows_or_a_mistake_in_words(text: str) -> None:
-    try:
-        windows = parse_windows(text)
-    except ValueError as error:
-        assert str(error).endswith((".", "?"))  # noqa: PT017 - most texts are wrong, and some are not
-    else:
-        assert windows.describe()
-
-
-def test_zones_are_known_where_the_system_has_no_zone_files() -> None:
-    """By the package `tzdata`, which slim images need."""
-    reset_tzpath(to=[])
-    try:
-        assert ZoneInfo.no_cache("Europe/Berlin").utcoffset(at("2026-07-01 12:00")) == timedelta(hours=2)
-    finally:
-        reset_tzpath()
 
 
 FREEZE = "2026-12-24..2026-12-26 Europe/Berlin"
