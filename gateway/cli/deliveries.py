@@ -11,7 +11,6 @@ from gateway.cli.client import Ops, Url, rows_of, why_refused
 from gateway.cli.configuration import AsJson, EnvFiles, load_settings
 from gateway.cli.output import as_json, cell, counted, fail, heading, line, on_terminal, page
 from gateway.domain.alert import JSON
-from gateway.domain.approval import APPROVAL_HOLD
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -42,8 +41,11 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without it a filter onl
 
 _COLUMNS = ("id", "state", "attempts", "created_at", "due_at", "severity", "summary", "reason")
 _FOR_EYES = ("id", "state", "attempts", "created_at", "severity", "reason", "summary")
-_STOPPED = "It waits until its route runs; `optix-gateway routes list` says why it does not."
-_ASKED = "It waits until somebody approves it: `optix-gateway approvals approve {}`."
+_WAITS_FOR = {
+    "route": "It waits until its route runs; `optix-gateway routes list` says why it does not.",
+    "approval": "It waits until somebody approves it: `optix-gateway approvals approve {}`.",
+    "replay": "Nothing sends it by itself. Once its reason is dealt with: `optix-gateway deliveries replay {}`.",
+}
 _WATCHED_FOR_S, _LOOK_EVERY_S = 5.0, 0.1
 _DONE = {"replay": ("be sent again", "will be sent again"), "cancel": ("be cancelled", "cancelled")}
 _MANY = {"replay": "replays", "cancel": "cancellations"}
@@ -105,8 +107,8 @@ def show(
     for key, value in found.items():
         if key != "attempts":
             line(f"{key:12} {cell(value)}".rstrip())
-    if found.get("state") == "parked":
-        line(_ASKED.format(found.get("id")) if found.get("hold") == APPROVAL_HOLD else _STOPPED)
+    if waits := _WAITS_FOR.get(str(found.get("waits_for"))):
+        line(waits.format(found.get("id")))
     _print_attempts(rows_of(found, "attempts"))
 
 

@@ -17,10 +17,11 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A route, as `list` sh
 
 _COLUMNS = ("name", "status", "waiting", "oldest due", "since", "next probe", "kind", "reason")
 _FOR_EYES = ("name", "status", "waiting", "oldest due", "since", "reason")
-_WAITING: JSON = ["pending", "parked"]
+_WAITING: list[JSON] = ["pending", "parked"]
+_LOOK = "See `optix-gateway deliveries list --state parked --route {}`."
 _MEANINGS = {
     "paused": "alerts are stored and wait",
-    "running": "what waits goes out",
+    "running": "what waited for it goes out",
     "disabled": "its ENABLED=false keeps it from running",
 }
 
@@ -29,7 +30,10 @@ _MEANINGS = {
 def list_(*, env_file: EnvFiles = None, url: Url = None, json_: AsJson = False) -> None:
     """List the routes: which run, what waits for them, and for how long."""
     ops = Ops.of(load_settings(env_file), url)
-    routes = [route | {"waiting": _waiting(ops, route)} for route in rows_of(ops.get("routes"), "routes")]
+    routes = [
+        route | {"waiting": _count(ops, str(route.get("name")), _WAITING)}
+        for route in rows_of(ops.get("routes"), "routes")
+    ]
     if json_:
         as_json({"routes": [dict(route) for route in routes]})
         return
@@ -40,9 +44,9 @@ def list_(*, env_file: EnvFiles = None, url: Url = None, json_: AsJson = False) 
         line("There are none.", error=True)
 
 
-def _waiting(ops: Ops, route: Mapping[str, JSON]) -> JSON:
-    """How many are not sent yet: what giving them up would count."""
-    chosen: JSON = {"route": [route.get("name")], "state": _WAITING}
+def _count(ops: Ops, name: str, states: list[JSON]) -> JSON:
+    """How many of its deliveries are in these states: what giving them up would count."""
+    chosen: JSON = {"route": [name], "state": states}
     return ops.post("cancellations", body={"filter": chosen, "dry_run": True}).get("selected")
 
 
@@ -68,7 +72,7 @@ def pause(name: Name, *, env_file: EnvFiles = None, url: Url = None, json_: AsJs
 def resume(name: Name, *, env_file: EnvFiles = None, url: Url = None, json_: AsJson = False) -> None:
     """Let a route run again, whatever had stopped it.
 
-    What waits for it goes out at once.
+    What waits for it goes out at once; not what waits for approval, or is parked for another reason.
     """
     _change(Ops.of(load_settings(env_file), url), name, "resume", json_=json_)
 
@@ -85,6 +89,8 @@ def _change(ops: Ops, name: str, verb: str, *, json_: bool) -> None:
     route = answer.get("route")
     status = str(route.get("status")) if isinstance(route, dict) else ""
     line(f"{name}: {status}: {_MEANINGS.get(status, 'see its reason in the list')}")
+    if status == "running" and (staying := _count(ops, name, ["parked"])):
+        line(f"Still parked, each for a reason of its own: {staying}. {_LOOK.format(name)}")
 
 
 def _is_unknown(reply: Reply) -> bool:

@@ -17,8 +17,8 @@ from gateway.domain.telling import State as IncidentState
 
 
 class State(StrEnum):
-    """`parked`: a fault of ours, or nobody approved it yet; it also reads a pending delivery whose route is paused,
-    disabled or unknown, or whose breaker is open.
+    """`parked`: a fault of ours, a limit or guard of its route, or nobody approved it yet; it also reads a pending
+    delivery whose route is paused, disabled or unknown, or whose breaker is open.
     """
 
     PENDING = "pending"

@@ -15,6 +15,8 @@ from gateway.domain.telling import Decision
 
 PAGE = 100
 
+WaitsFor = Literal["", "route", "approval", "replay"]
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -88,7 +90,8 @@ class Decided:
 class DeliveryRow:
     """`due_us` None: nothing is planned. `finished_us` None: not finished. `reason`: of the last attempt or change.
     `hold`: what it was held for last, as in `NewDelivery`; "" for nothing. `stands_in_for`: the routes
-    that are to deliver first, with commas between, "" for none.
+    that are to deliver first, with commas between, "" for none. `waits_for`: what takes it out of `parked`: that its
+    route runs again, that somebody approves it, or replays it; "" in every other state.
     """
 
     id: str
@@ -104,6 +107,7 @@ class DeliveryRow:
     summary: str
     hold: str = ""
     stands_in_for: str = ""
+    waits_for: WaitsFor = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.delivery import State
-from gateway.domain.query import AlertRow, AlertSelection, AttemptRow, Decided, DeliveryRow, Page, Selection
+from gateway.domain.query import (
+    AlertRow,
+    AlertSelection,
+    AttemptRow,
+    Decided,
+    DeliveryRow,
+    Page,
+    Selection,
+    WaitsFor,
+)
 from gateway.domain.telling import Decision, Word
 from gateway.ports import UnknownCursor
 from gateway.queue.book import Book
@@ -33,7 +42,8 @@ SELECT a.id, a.source, a.received_us, a.environment, a.alert_id, a.key, a.alert_
 """
 DELIVERY = """
 SELECT d.alert, d.route, d.state, d.attempts, d.created_us, d.due_us, d.finished_us, d.reason, a.severity, a.summary,
-       d.hold, d.stands_in_for
+       d.hold, d.stands_in_for,
+       d.state = 2 AND EXISTS (SELECT 1 FROM approval AS p WHERE p.delivery = d.id AND p.verdict = '')
 FROM delivery AS d CROSS JOIN alert AS a ON a.id = d.alert
 """
 DECIDED = "SELECT decisions, before FROM alert WHERE id = ?"
@@ -128,8 +138,9 @@ def deliveries(book: Book, selection: Selection, stopped: frozenset[str], limit:
 
 
 def _delivery_row(book: Book, row: tuple[Any, ...], stopped: frozenset[str]) -> DeliveryRow:
-    alert_row, route, code, attempts, created, due, finished, reason, severity, summary, hold, stands_in_for = row
-    state = reads_as(STATES[code], route, stopped)
+    alert_row, route, code, attempts, created, due, finished, reason, severity, summary, hold, stands_in_for, asks = row
+    stored = STATES[code]
+    state = reads_as(stored, route, stopped)
     return DeliveryRow(
         id=book.delivery_name(alert_row, route),
         alert=book.alert_name(alert_row),
@@ -144,7 +155,14 @@ def _delivery_row(book: Book, row: tuple[Any, ...], stopped: frozenset[str]) -> 
         summary=summary,
         hold=hold,
         stands_in_for=",".join(names_of(stands_in_for)),
+        waits_for=_waits_for(stored, asks=bool(asks)) if state is State.PARKED else "",
     )
+
+
+def _waits_for(stored: State, *, asks: bool) -> WaitsFor:
+    if stored is not State.PARKED:
+        return "route"
+    return "approval" if asks else "replay"
 
 
 def delivery(

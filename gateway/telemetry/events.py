@@ -14,7 +14,7 @@ EVENTS: Mapping[str, str] = {
     "delivery.delayed": "an attempt failed and another one follows in `wait_s`",
     "delivery.given_up": "no further attempt will be made; it can be replayed",
     "delivery.superseded": "nothing was left to say: the alert closed before its receiver was told of it",
-    "delivery.parked": "it waits until its route runs again or the fault is mended",
+    "delivery.parked": "nobody approved it yet, a limit or guard keeps it back, or a fault of ours met it (`reason`)",
     "delivery.put_off": "a silence or the hours of its route began while it waited; it waits for `wait_s` more",
     "delivery.lease_lost": "an attempt ended after its lease; its result was not written",
     "delivery.crashed": "a fault of ours met one attempt; the delivery is parked, or tried again after its lease",

@@ -54,7 +54,7 @@ class Metrics:
         )
         self.given_up = _counters(
             "given_up_total",
-            "Deliveries that ended dead, or parked by a fault of ours, and why",
+            "Deliveries that ended dead, or were parked by an attempt, and why",
             ("route", "reason"),
             self._routes,
             GIVEN_UP,

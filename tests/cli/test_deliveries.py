@@ -12,6 +12,8 @@ from gateway.web.query import DELIVERY_WORDS, PAGE_WORDS
 from tests.cli.cli_world import World
 from tests.cli.conftest import WITHIN_S, Run, Start
 
+FIXING = {"REMEDIATION": "true", "ENVIRONMENTS": "44412345678075", "RULES": "AR-251", "DRY_RUN": "false"}
+
 
 def wait_for(run: Run, world: World, delivery_id: str, state: str) -> None:
     until_s = time.monotonic() + WITHIN_S
@@ -99,6 +101,34 @@ def test_one_is_shown_with_every_attempt_and_what_the_receiver_said(run: Run, wo
     assert "    | cannot read" in shown
     assert "\x1b" not in shown
     assert json.loads(run("deliveries", "show", dead, "--json", env=world.env).stdout)["attempts"][0]["status"] == 422
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ({**FIXING, "MOST_RESOURCES": "1"}, "MOST_RESOURCES=1"),
+        (
+            {"FORMAT": "template", "BODY": '{"a": {{ "" if alert.alert_id == "A-faulty" else "1" }}}'},
+            "the template does not make JSON",
+        ),
+    ],
+)
+def test_what_a_guard_or_a_fault_of_ours_parked_is_to_be_replayed_though_its_route_runs(
+    run: Run, start: Start, keys: dict[str, str], reason: str
+) -> None:
+    world = start(**{f"GATEWAY_ROUTES__ALL__{key}": value for key, value in keys.items()})
+    delivery = f"{world.accept('A-faulty')}.all"
+    wait_for(run, world, delivery, "parked")
+    shown = run("deliveries", "show", delivery, env=world.env).stdout
+    assert reason in shown
+    assert f"Once its reason is dealt with: `optix-gateway deliveries replay {delivery}`." in shown
+    assert "until its route runs" not in shown
+
+
+def test_what_waits_for_its_route_says_where_to_see_why(run: Run, world: World) -> None:
+    run("routes", "pause", "all", env=world.env)
+    shown = run("deliveries", "show", f"{world.accept()}.all", env=world.env).stdout
+    assert "It waits until its route runs; `optix-gateway routes list` says why it does not." in shown
 
 
 def test_a_dead_one_is_replayed_by_its_id(run: Run, world: World, dead: str) -> None:

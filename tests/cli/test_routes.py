@@ -45,9 +45,24 @@ def test_a_route_is_paused_and_resumed_by_its_name(run: Run, world: World) -> No
     assert (status, waiting, reason) == ("paused", "1", "paused by the ops API")
     assert since.endswith("Z")
     resumed = run("routes", "resume", "all", env=world.env)
-    assert (resumed.exit_code, resumed.stdout) == (0, "all: running: what waits goes out\n")
+    assert (resumed.exit_code, resumed.stdout) == (0, "all: running: what waited for it goes out\n")
     assert run("deliveries", "show", delivery, env=world.env).exit_code == 0
     assert listed(run, world)["all"][0] == "running"
+
+
+def test_resuming_a_route_says_what_stays_parked_all_the_same(run: Run, start: Start) -> None:
+    world = start(GATEWAY_ROUTES__ALL__APPROVAL="required")
+    delivery = f"{world.accept()}.all"
+    run("routes", "pause", "all", env=world.env)
+    said = run("routes", "resume", "all", env=world.env).stdout.splitlines()
+    assert said == [
+        "all: running: what waited for it goes out",
+        (
+            "Still parked, each for a reason of its own: 1."
+            " See `optix-gateway deliveries list --state parked --route all`."
+        ),
+    ]
+    assert delivery in run("deliveries", "list", "--state", "parked", "--route", "all", env=world.env).stdout
 
 
 def test_a_change_is_told_to_programs_as_the_api_tells_it(run: Run, world: World) -> None:

@@ -227,3 +227,33 @@ async def test_a_crash_forgets_no_request_and_no_decision(store: Store, engine: 
     left = await engine.crash()
     assert await waiting(left) == [second]
     assert [claim.delivery_id for claim in await claim_all(left)] == [first]
+
+
+async def waits_for(store: Store, delivery: str, *, stopped: tuple[str, ...] = ()) -> str:
+    found = await store.delivery(delivery, stopped=stopped)
+    assert found is not None
+    return found[0].waits_for
+
+
+async def test_what_is_parked_says_what_it_waits_for(store: Store) -> None:
+    asking, waiting_ = await put(store), f"{(await store.put(an_alert('a'), LEASES)).alert_id}.a"
+    faulty = f"{(await store.put(an_alert(NewDelivery('b', parked='WHEN failed')), LEASES)).alert_id}.b"
+    assert [await waits_for(store, one) for one in (asking, waiting_, faulty)] == ["approval", "", "replay"]
+    stopped = ("a", "b")
+    assert [await waits_for(store, one, stopped=stopped) for one in (asking, waiting_, faulty)] == [
+        "approval", "route", "replay",
+    ]  # fmt: skip
+
+
+async def test_what_was_parked_by_its_last_attempt_waits_for_a_replay_whatever_it_waited_for_before(
+    store: Store, clock: FakeClock
+) -> None:
+    """Nobody approved it in time, and its route asks nobody any more."""
+    delivery = await put(store)
+    clock.advance(HOUR_S)
+    await store.expire_approvals()
+    assert await waits_for(store, delivery) == ""
+    assert await store.replay([delivery]) == (delivery,)
+    (claim,) = await claim_all(store)
+    await store.record(a_result(claim, State.PARKED))
+    assert await waits_for(store, delivery) == "replay"

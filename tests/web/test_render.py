@@ -18,7 +18,7 @@ def test_microseconds_become_utc_times_under_a_name_for_times() -> None:
     assert render.rendered(row) == {
         "id": "a-1.soc", "alert": "a-1", "route": "soc", "state": "dead", "attempts": 3, "created_at": ISO,
         "due_at": None, "finished_at": ISO, "reason": "410 Gone", "severity": "high", "summary": "S3",
-        "hold": "", "stands_in_for": "",
+        "hold": "", "stands_in_for": "", "waits_for": "",
     }  # fmt: skip
 
 
