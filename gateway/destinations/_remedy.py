@@ -37,13 +37,14 @@ class Plan(NamedTuple):
 
 class Found(NamedTuple):
     """What an answer says: the `setting` as it is, or how it `ended` with that resource, or where to ask `next`.
-    `outcome`: of the answer.
+    `outcome`: of the answer. `refused`: of a request to write: nothing was written, and that is certain.
     """
 
     outcome: Outcome
     setting: str = ""
     ended: Step | None = None
     next: Target | None = None
+    refused: bool = False
 
 
 class Remedy(Protocol[S_contra]):

@@ -35,6 +35,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _HOST = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z0-9-]{4,30}")
+_SERVER_ERROR = 500
 _ROLE = r"^(arn:aws[a-z-]*:iam::([0-9]{12}|\{environment\}):role/[!-z|~]+)?$"
 
 
@@ -105,9 +106,13 @@ class S3PublicAcl:
         if outcome.kind is OutcomeClass.OK:
             return Found(outcome)
         found = _not_seen(target._replace(unsure=True), answer, outcome)  # whose it is was asked before
-        if found.ended:
-            return found
-        return Found(outcome, ended=Step(target.resource, StepWord.FAILED, outcome.reason))
+        ended = found.ended or Step(target.resource, StepWord.FAILED, outcome.reason)
+        return Found(found.outcome, ended=ended, refused=_is_refusal(answer))
+
+
+def _is_refusal(answer: Answer) -> bool:
+    """Other errors of the server's may come after it was written."""
+    return isinstance(answer, HttpAnswer) and (answer.status < _SERVER_ERROR or fault_of(answer).code == "SlowDown")
 
 
 def _seen(target: Target, answer: HttpAnswer, outcome: Outcome) -> Found:

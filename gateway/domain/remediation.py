@@ -66,7 +66,8 @@ def locks_of(alert: Alert) -> tuple[str, ...]:
 class Work(NamedTuple):
     """What is about to be asked for. `delivery`, `alert`: the gateway's ids. `key`: of the incident. `locks`: as
     `locks_of`. `plan`: what is asked for, in words. `agreed`: who approved it, "" where nobody had to. `hourly`: how
-    much the route may do in an hour. `lease_us`: for how long the locks hold if no end is written.
+    much the route may do in an hour. `lease_us`: for how long the locks hold if no end is written. `first_us`: when the
+    first of these attempts was claimed; what was asked for before that is another entry, as after a replay.
     """
 
     delivery: str
@@ -82,6 +83,7 @@ class Work(NamedTuple):
     agreed: str
     hourly: int
     lease_us: int
+    first_us: int = 0
 
 
 class Begun(NamedTuple):
@@ -95,7 +97,9 @@ class Begun(NamedTuple):
 
 
 class StepWord(StrEnum):
-    """What became of one resource. `changing`: it was about to be changed, and no end is written."""
+    """What became of one resource. `changing`: it was about to be changed, and no end is written. `undone`: it was
+    changed and put back, which no later attempt of the same work changes again; said of it, and never stored.
+    """
 
     CHANGING = "changing"
     CHANGED = "changed"
@@ -103,18 +107,19 @@ class StepWord(StrEnum):
     NOT_OURS = "not ours"
     FAILED = "failed"
     WOULD_CHANGE = "would change"
+    UNDONE = "undone"
 
 
 class Step(NamedTuple):
     """One resource of a remediation. `before`, `after`: its setting as it was replaced and as it was written; "" where
-    nothing was written.
+    nothing was written, None for what an earlier attempt said.
     """
 
     resource: str
     word: StepWord
     said: str = ""
-    before: str = ""
-    after: str = ""
+    before: str | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

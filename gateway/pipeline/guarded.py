@@ -46,7 +46,7 @@ Send: TypeAlias = Callable[[ConfiguredRoute, Alert, Context], Awaitable[Tried]]
 class Guarded:
     def __init__(self, store: Store, transport: Transport, clock: Clock) -> None:
         self._store, self._clock = store, clock
-        self._remediator = Remediator(store, transport)
+        self._remediator = Remediator(store, transport, clock)
 
     async def attempt(self, route: ConfiguredRoute, claim: Claim, alert: Alert, context: Context, send: Send) -> Tried:
         try:
@@ -143,6 +143,7 @@ def _work(route: ConfiguredRoute, guard: Guard, claim: Claim, alert: Alert, agre
         agreed=agreed,
         hourly=guard.hourly,
         lease_us=int(route.policy.timeout_s * _SECOND_US) + _LEASE_MARGIN_US,
+        first_us=claim.first_us,
     )
 
 

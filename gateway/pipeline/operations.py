@@ -99,7 +99,7 @@ class Operations:
     ) -> None:
         """`revision`: of the configuration that runs."""
         self.approvals = approvals or Approvals(routes, store=store, dispatcher=dispatcher, clock=clock)
-        self.remediations = Remediations(routes, store, transport)
+        self.remediations = Remediations(routes, store, transport, clock)
         self.silences, self._revision = silences, revision
         self._routes = {route.name: route for route in routes}
         self._table, self._store, self._dispatcher, self._intake = table, store, dispatcher, intake

@@ -11,7 +11,7 @@ from gateway.domain.pattern import fold
 from gateway.domain.remediation import RemediationRow, Step, StepWord
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.remedy import Remediator, can_be_undone
-from gateway.ports import Store, Transport
+from gateway.ports import Clock, Store, Transport
 
 _WITHIN_S = 240.0
 _LEASE_US = 300_000_000
@@ -32,9 +32,9 @@ class Undone:
 
 
 class Remediations:
-    def __init__(self, routes: Sequence[ConfiguredRoute], store: Store, transport: Transport) -> None:
+    def __init__(self, routes: Sequence[ConfiguredRoute], store: Store, transport: Transport, clock: Clock) -> None:
         self._routes: Mapping[str, ConfiguredRoute] = {route.name: route for route in routes}
-        self._store, self._remediator = store, Remediator(store, transport)
+        self._store, self._remediator = store, Remediator(store, transport, clock)
 
     async def latest(self, *, limit: int, before: int) -> tuple[RemediationRow, ...]:
         return await self._store.remediations(limit=limit, before=before)

@@ -32,13 +32,14 @@ class Guards(Protocol):
     async def approval(self, delivery_id: str) -> ApprovalRow | None: ...
 
     async def begin_work(self, work: Work) -> Begun:
-        """Take the locks, and write down what is asked for before it is done. Work of the same delivery that has no
-        final end goes on under its id, and counts once for the hour.
+        """Take the locks, and write down what is asked for before it is done. Work of the same run of attempts, with
+        the same plan approved by the same person, that has no final end goes on under its id, and counts once for the
+        hour.
         """
 
     async def put_step(self, work_id: int, step: Step) -> None:
-        """What becomes of one resource; its `before` is on disk before it is replaced. A step without `before` keeps
-        that of an earlier one of the same resource.
+        """What becomes of one resource; its `before` is on disk before it is replaced. A step whose `before` is None
+        keeps that of an earlier one of the same resource.
         """
 
     async def end_work(self, work_id: int | None, holder: str, outcome: str = "", result: str = "") -> None:

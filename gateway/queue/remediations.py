@@ -19,8 +19,10 @@ ON CONFLICT (name) DO UPDATE SET until_us = excluded.until_us WHERE resource_loc
 RETURNING name
 """
 UNLOCK = "DELETE FROM resource_lock WHERE holder = ?"
+# What was cut off is gone on with, and so is what was to be tried again in the same run of attempts.
 UNENDED = """
-SELECT id FROM remediation WHERE delivery = ? AND dry_run = ? AND outcome NOT IN ('ok', 'rejected', 'ours')
+SELECT id, plan, agreed FROM remediation WHERE delivery = ? AND dry_run = ?
+    AND outcome NOT IN ('ok', 'rejected', 'ours') AND (ended_us IS NULL OR asked_us >= ?)
 ORDER BY id DESC LIMIT 1
 """
 SPENT = "SELECT count(*) FROM remediation WHERE route = ? AND dry_run = 0 AND asked_us > ?"
@@ -30,12 +32,12 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
 """
 _AGAIN = "UPDATE remediation SET tries = tries + 1, ended_us = NULL, outcome = '' WHERE id = ?"
 _END = "UPDATE remediation SET ended_us = ?, outcome = ?, result = ? WHERE id = ?"
-# What was replaced is never forgotten, also when a later try finds nothing left to replace.
+# What was replaced is not forgotten when a later try finds nothing left to replace.
 _STEP = """
-INSERT INTO remediation_step (remediation, resource, word, said, before, after, at_us) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO remediation_step (remediation, resource, word, said, at_us, before, after)
+VALUES (?, ?, ?, ?, ?, coalesce(?, ''), coalesce(?, ''))
 ON CONFLICT (remediation, resource) DO UPDATE SET word = excluded.word, said = excluded.said, at_us = excluded.at_us,
-    before = CASE WHEN excluded.before = '' THEN remediation_step.before ELSE excluded.before END,
-    after = CASE WHEN excluded.before = '' THEN remediation_step.after ELSE excluded.after END
+    before = coalesce(?, remediation_step.before), after = coalesce(?, remediation_step.after)
 """
 _UNDONE = "UPDATE remediation_step SET undone_us = ?, undone_by = ? WHERE remediation = ? AND resource = ?"
 _ROWS = """
@@ -71,7 +73,7 @@ def begin(book: Book, works: Sequence[Work]) -> list[Begun]:
 
 def _begin(book: Book, work: Work) -> Begun:
     now_us = book.now_us()
-    found = book.db.execute(UNENDED, (work.delivery, int(work.dry_run))).fetchone()
+    found = _unended(book, work)
     if not work.dry_run and found is None:
         (spent,) = book.db.execute(SPENT, (work.route, now_us - HOUR_US)).fetchone()
         if spent >= work.hourly:
@@ -79,16 +81,23 @@ def _begin(book: Book, work: Work) -> Begun:
     if busy := _lock(book, Locking(work.locks, work.delivery, work.lease_us), but_for=work.delivery):
         return Begun(None, busy=busy)
     if found is not None:
-        book.db.execute(_AGAIN, found)
-        return Begun(found[0])
+        book.db.execute(_AGAIN, (found,))
+        return Begun(found)
     said = (work.delivery, work.alert, work.route, work.kind, work.key, work.environment, work.rule, work.plan)
-    values: tuple[Value, ...] = (
-        *[storable(text[:_MOST_TEXT]) for text in said],
-        int(work.dry_run),
-        storable(work.agreed),
-        now_us,
-    )
+    values: tuple[Value, ...] = (*map(_text, said), int(work.dry_run), _text(work.agreed), now_us)
     return Begun(book.db.execute(_BEGIN, values).fetchone()[0])
+
+
+def _unended(book: Book, work: Work) -> int | None:
+    """The entry that goes on: of the same plan, which the same person approved. An entry says what became of that."""
+    found = book.db.execute(UNENDED, (work.delivery, int(work.dry_run), work.first_us)).fetchone()
+    if found is None or (found[1], found[2]) != (_text(work.plan), _text(work.agreed)):
+        return None
+    return int(found[0])
+
+
+def _text(text: str) -> str:
+    return storable(text[:_MOST_TEXT])
 
 
 def lock(book: Book, asked: Sequence[Locking]) -> list[str]:
@@ -113,18 +122,10 @@ def _lock(book: Book, asked: Locking, *, but_for: str) -> str:
 
 def put_step(book: Book, asked: Sequence[tuple[int, Step]]) -> list[None]:
     now_us = book.now_us()
-    rows = [
-        (
-            id_,
-            storable(s.resource),
-            s.word,
-            storable(s.said[:_MOST_TEXT]),
-            storable(s.before),
-            storable(s.after),
-            now_us,
-        )
-        for id_, s in asked
-    ]
+    rows = []
+    for id_, step in asked:
+        settings = [None if text is None else storable(text) for text in (step.before, step.after)]
+        rows.append((id_, storable(step.resource), step.word, _text(step.said), now_us, *settings, *settings))
     book.db.executemany(_STEP, rows)
     return [None] * len(asked)
 
@@ -133,7 +134,7 @@ def end(book: Book, asked: Sequence[Ending]) -> list[None]:
     for ending in asked:
         book.db.execute(UNLOCK, (ending.holder,))
         if ending.id is not None:
-            values = (book.now_us(), ending.outcome, storable(ending.result[:_MOST_TEXT]), ending.id)
+            values = (book.now_us(), ending.outcome, _text(ending.result), ending.id)
             book.db.execute(_END, values)
     return [None] * len(asked)
 
@@ -141,7 +142,7 @@ def end(book: Book, asked: Sequence[Ending]) -> list[None]:
 def put_undone(book: Book, asked: Sequence[tuple[int, str, str]]) -> list[None]:
     """Each as (remediation, resource, who)."""
     for id_, resource, who in asked:
-        book.db.execute(_UNDONE, (book.now_us(), storable(who), id_, resource))
+        book.db.execute(_UNDONE, (book.now_us(), _text(who), id_, resource))
     return [None] * len(asked)
 
 

@@ -188,3 +188,21 @@ def test_what_fails_is_tried_again_where_that_may_help(said: Any, kind: OutcomeC
     for found in (REMEDY.read(target(), said), REMEDY.wrote(target(), said)):
         assert found.ended is not None
         assert (found.ended.word, found.outcome.kind) == (StepWord.FAILED, kind)
+
+
+_XML = "<Error><Code>{}</Code></Error>"
+
+
+@pytest.mark.parametrize(
+    ("answer", "certain"),
+    [
+        (HttpAnswer(403, body=_XML.format("AccessDenied").encode()), True),
+        (HttpAnswer(404, body=_XML.format("NoSuchBucket").encode()), True),
+        (HttpAnswer(503, body=_XML.format("SlowDown").encode()), True),
+        (HttpAnswer(500, body=_XML.format("InternalError").encode()), False),
+        (HttpAnswer(503), False),
+        (NoAnswer("no answer within 15 s"), False),
+    ],
+)
+def test_only_a_refusal_is_certain_to_have_written_nothing(answer: Answer, *, certain: bool) -> None:
+    assert REMEDY.wrote(target(), answer).refused is certain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.journey.journey_world import a_gateway, environment
+from tests.journey.journey_world import a_gateway, environment, until
 from tests.journey.s3_world import ALL_USERS, LOGS, Door, alert_about, fixing, private, public, trail
 
 
@@ -76,20 +76,63 @@ async def test_two_undos_at_once_are_one(tmp_path: Path, door: Door) -> None:
     assert door.grants(bucket) == [(ALL_USERS, "READ")]
 
 
-async def test_what_somebody_else_closed_after_our_change_was_refused_is_opened_again_only_by_force(
-    tmp_path: Path, door: Door
-) -> None:
+async def test_what_was_refused_was_not_changed_and_cannot_be_put_back(tmp_path: Path, door: Door) -> None:
     bucket = door.bucket(public("READ"))
     door.unwritable.add(bucket)
     async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
         alert = await client.accepted(alert_about(bucket))
         await client.until_state("dead", (alert, "fix"))
+        entry = await trail(client)
+        assert [(step["word"], step["before"]) for step in entry["steps"]] == [("failed", "")]
         door.aws.client("s3").put_bucket_acl(Bucket=bucket, ACL="private")
-        door.unwritable.clear()
+        refused = await client.change(f"/api/v1/remediations/{entry['id']}/undo", force=True)
+        assert "nothing to put back" in refused["error"]
+    assert door.grants(bucket) == []
+
+
+async def test_what_somebody_else_closed_after_a_refusal_is_not_called_the_gateways(tmp_path: Path, door: Door) -> None:
+    bucket = door.bucket(public("READ"))
+    door.lost = 1
+    async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
+        alert = await client.accepted(alert_about(bucket))
+        await asyncio.wait_for(door.written.wait(), 30)
+        door.aws.client("s3").put_bucket_acl(Bucket=bucket, ACL="private")
+        await client.until_state("delivered", (alert, "fix"))
+        entry = await trail(client)
+        assert [step["word"] for step in entry["steps"]] == ["already safe"]
+        assert "nothing to put back" in (await client.change(f"/api/v1/remediations/{entry['id']}/undo"))["error"]
+    assert (door.writes, door.grants(bucket)) == ([], [])
+
+
+async def test_what_is_undone_between_two_attempts_stays_so(tmp_path: Path, door: Door) -> None:
+    first, second = door.bucket(public("READ")), door.bucket(public("READ"))
+    door.refusals[second] = (503, "SlowDown")
+    async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
+        alert = await client.accepted(alert_about(first, second))
+        await until(lambda: first in door.writes)
+        await client.until_state("pending", (alert, "fix"))
+        path = f"/api/v1/remediations/{(await trail(client))['id']}"
+        assert (await client.change(path + "/undo", author="ann"))["undone"] is True
+        door.refusals.clear()
+        await client.until_state("delivered", (alert, "fix"))
+        entry = await trail(client)
+    assert entry["result"] == "1 undone, 1 changed"
+    assert (door.grants(first), door.grants(second)) == ([(ALL_USERS, "READ")], [])
+
+
+async def test_what_was_given_up_and_is_replayed_is_work_of_its_own(tmp_path: Path, door: Door) -> None:
+    """It counts for the hour, and undoing the earlier one does not hold it back."""
+    first, second = door.bucket(public("READ")), door.bucket(public("READ"))
+    door.unwritable.add(second)
+    async with a_gateway(environment(tmp_path, **fixing(door))) as (_, client):
+        alert = await client.accepted(alert_about(first, second))
+        await client.until_state("dead", (alert, "fix"))
         path = f"/api/v1/remediations/{(await trail(client))['id']}/undo"
-        refused = await client.change(path)
-        assert refused["undone"] is False
-        assert "not certain that this is the gateway's own change" in refused["steps"][0]["said"]
-        assert door.grants(bucket) == []
-        assert (await client.change(path, force=True))["undone"] is True
-    assert door.grants(bucket) == [(ALL_USERS, "READ")]
+        assert (await client.change(path, author="ann"))["undone"] is True
+        door.unwritable.clear()
+        await client.change(f"/api/v1/deliveries/{alert}.fix/replay")
+        await client.until_state("delivered", (alert, "fix"))
+        again, earlier = (await client.get("/api/v1/remediations"))["remediations"]
+        assert (again["result"], again["tries"], earlier["outcome"]) == ("2 changed", 1, "rejected")
+        assert (await client.change(f"/api/v1/remediations/{again['id']}/undo"))["undone"] is True
+    assert door.grants(first) == [(ALL_USERS, "READ")]

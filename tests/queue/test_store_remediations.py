@@ -96,6 +96,39 @@ async def test_the_limit_of_an_hour_counts_each_delivery_once(store: Store, cloc
     assert (await store.begin_work(work("d-9.fix"))).id is not None
 
 
+async def test_what_was_given_up_and_is_replayed_counts_for_its_own_hour(store: Store, clock: FakeClock) -> None:
+    for number in range(3):
+        await end(store, await begin(store, f"d-{number}.fix"), f"d-{number}.fix", "retry")
+        clock.advance(3600)
+    for number in range(3):
+        await end(store, await begin(store, f"d-{number}.fix", first_us=clock.us), f"d-{number}.fix")
+    assert await store.begin_work(work("d-3.fix", first_us=clock.us)) == Begun(None, spent=3)
+
+
+@pytest.mark.parametrize("other", [{"agreed": "bob"}, {"plan": "close another bucket"}])
+async def test_an_entry_is_of_what_one_person_approved(store: Store, other: dict[str, str]) -> None:
+    first = await begin(store)
+    await end(store, first, outcome="retry")
+    second = await begin(store, **other)
+    assert second != first
+    assert await begin(store, **other) == second
+
+
+async def test_what_was_cut_off_goes_on_also_after_its_run_of_attempts(store: Store, clock: FakeClock) -> None:
+    first = await begin(store)
+    clock.advance(61)
+    assert await begin(store, first_us=clock.us) == first
+
+
+async def test_what_was_refused_has_nothing_to_be_put_back(store: Store) -> None:
+    id_ = await begin(store)
+    await store.put_step(id_, Step("bucket", StepWord.CHANGING, "remove READ", "<before/>", "<after/>"))
+    await store.put_step(id_, Step("bucket", StepWord.FAILED, "403 AccessDenied", "", ""))
+    row = await store.remediation(id_)
+    assert row is not None
+    assert [(step.before, step.after) for step in row.steps] == [("", "")]
+
+
 @pytest.mark.parametrize("outcome", ["", "retry", "rate_limited", "auth", "gone"])
 async def test_what_is_tried_again_goes_on_under_the_same_entry(store: Store, outcome: str) -> None:
     first = await begin(store)
