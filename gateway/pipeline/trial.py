@@ -16,7 +16,9 @@ from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.mask import mask, shown
 from gateway.ports import Transport
 
-_ACTED_UPON = "nothing was sent: REMEDIATION=true, so a test would be acted upon. `explain` shows what would be sent"
+_SHOWN = "`explain` shows what would be sent"
+_ACTED_UPON = f"nothing was sent: REMEDIATION=true, so a test would be acted upon. {_SHOWN}"
+_UNAPPROVED = f"nothing was sent: APPROVAL=required, and nobody approves a test. {_SHOWN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ async def try_route(route: ConfiguredRoute, transport: Transport, now_us: int) -
     now = datetime.fromtimestamp(now_us / 1_000_000, UTC)
     context = Context(f"test-{now_us}.{route.name}", route.name, body, now, test=True)
     secrets = route.settings.secrets()
-    if route.guard and not route.destination.harmless_test:
-        return TestReport(route.name, ok=False, outcome=OutcomeClass.OURS, reason=_ACTED_UPON)
+    if refusal := _why_not(route):
+        return TestReport(route.name, ok=False, outcome=OutcomeClass.OURS, reason=refusal)
     try:
         message = route.destination.format(alert, context, route.settings)
     except FormatFault as fault:
@@ -61,3 +63,12 @@ async def try_route(route: ConfiguredRoute, transport: Transport, now_us: int) -
         answer=excerpt(answer, secrets),
         request=shown(message, secrets),
     )
+
+
+def _why_not(route: ConfiguredRoute) -> str:
+    """Empty where a test can do no harm."""
+    if route.destination.harmless_test:
+        return ""
+    if route.guard:
+        return _ACTED_UPON
+    return _UNAPPROVED if route.approval else ""

@@ -207,6 +207,22 @@ async def test_without_a_key_there_are_no_links(world: World, links: Links) -> N
     assert await world.approvals.by_link(f"{alert}.soc", request.row.asked_us, "") is None
 
 
+async def test_a_test_is_not_sent_where_somebody_has_to_approve(world: World) -> None:
+    await world.start(asking())
+    report = await world.operations.test_route("soc")
+    assert report is not None
+    assert (report.ok, world.receiver.sent) == (False, [])
+    assert "APPROVAL=required" in report.reason
+
+
+async def test_a_test_that_nobody_acts_upon_needs_no_approval(world: World) -> None:
+    route = asking()
+    await world.start(replace(route, destination=replace(route.destination, harmless_test=True)))
+    report = await world.operations.test_route("soc")
+    assert report is not None
+    assert (report.ok, len(world.receiver.sent)) == (True, 1)
+
+
 async def test_other_routes_are_told_at_once(world: World) -> None:
     await world.start(asking("a"), a_route("b"))
     alert = await world.alert()
