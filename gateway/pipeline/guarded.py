@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from gateway.destinations import Context
 from gateway.domain.alert import Alert
 from gateway.domain.approval import ApprovalRow, ApprovalRule, Verdict, waits_until
+from gateway.domain.cel_fields import ExpressionFailed, Facts
 from gateway.domain.condition import Reading
 from gateway.domain.delivery import Claim, State
 from gateway.domain.message import Answer
@@ -65,8 +67,8 @@ class Guarded:
             agreed = f"{row.who}: {row.why}" if row.why else row.who
         if route.guard is None:
             return await send(route, alert, context)
-        if not route.filter.takes(Reading(alert)):
-            return _parked("the filter of this route does not take the alert any more", "guard")
+        if said := _not_taken(route, alert, self._clock.now_us()):
+            return _parked(said, "guard")
         passes = await self._still_open(alert, passing(alert, route.filter))
         if not any(passes):
             return Tried(Outcome(OutcomeClass.OK, NOTHING_OPEN), None, Step(State.SUPERSEDED))
@@ -126,6 +128,19 @@ class Guarded:
         if guard.dry_run:
             return Tried(Outcome(OutcomeClass.OK, plan_of(route, alert).text))
         return await send(route, alert, context)
+
+
+def _not_taken(route: ConfiguredRoute, alert: Alert, now_us: int) -> str:
+    """Why the route would not take that alert now, "" where it would. `alert`: as it was received."""
+    if not route.filter.takes(Reading(alert)):
+        return "the filter of this route does not take the alert any more"
+    facts = Facts(alert, now=datetime.fromtimestamp(now_us / _SECOND_US, UTC))
+    try:
+        if route.when is None or route.when.holds(facts):
+            return ""
+    except ExpressionFailed as error:
+        return f"WHEN has no answer (any more): {error}"
+    return f"WHEN is false (by now): {route.when.describe()}"
 
 
 def _work(route: ConfiguredRoute, guard: Guard, claim: Claim, alert: Alert, agreed: str) -> Work:

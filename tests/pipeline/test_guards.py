@@ -195,16 +195,6 @@ async def test_the_trail_says_what_was_asked_by_which_alert_with_what_result(wor
     assert entry.result.startswith("422 ")
 
 
-async def test_a_filter_that_was_narrowed_holds_back_what_waits(world: World) -> None:
-    route = fixing()
-    await world.start(replace(route, policy=replace(route.policy, enabled=False)))
-    made = await alert(world, "bucket")
-    await world.restart(replace(route, filter=parse_filter({"ENVIRONMENTS": ["999"], "RULES": ["AR-251"]})))
-    await world.settled()
-    assert world.receiver.sent == []
-    assert await world.state(made, "fix") is State.PARKED
-
-
 async def test_each_attempt_carries_the_same_key(world: World) -> None:
     keys: list[str] = []
 
