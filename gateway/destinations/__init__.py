@@ -20,6 +20,7 @@ from gateway.domain.alert import Alert
 from gateway.domain.change import Change, compare
 from gateway.domain.change_wording import words
 from gateway.domain.digest import EVENT_TYPE as DIGEST
+from gateway.domain.http_header import Headers
 from gateway.domain.message import Answer, Message
 from gateway.domain.notify import Notify
 from gateway.domain.outcome import Outcome, judge
@@ -50,6 +51,10 @@ class DestinationSettings(BaseModel):
     def addresses(self) -> tuple[str, ...]:
         """What of the secrets says where to send, in the order of the keys."""
         return tuple([v.get_secret_value() for v in self.__dict__.values() if isinstance(v, SecretAddress)])
+
+    def instructions(self) -> Headers:
+        """What of the secrets says what is to be done, by name; with "" for what says who we are after all."""
+        return ()
 
     def receiver(self) -> str:
         """What people know it by: its host, unless the kind has a better name for it; "" where there is none."""

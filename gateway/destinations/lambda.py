@@ -29,7 +29,7 @@ from gateway.destinations._aws_gateway import Webhook, enveloped
 from gateway.destinations._extra import needs
 from gateway.destinations._http import as_json, json_object, text_of
 from gateway.domain.alert import JSON, Alert
-from gateway.domain.http_header import Headers, read_headers
+from gateway.domain.http_header import Headers, instructions, read_headers
 from gateway.domain.message import Answer, AwsRequest, HttpAnswer
 from gateway.domain.outcome import Outcome, OutcomeClass, class_of_status, status_line
 from gateway.domain.text import cut, one_line
@@ -73,6 +73,9 @@ class LambdaSettings(AwsSettings):
     def secrets(self) -> tuple[str, ...]:
         values = {value for _, value in self.header_pairs if value}
         return tuple(sorted(values | set(super().secrets()), key=len, reverse=True))
+
+    def instructions(self) -> Headers:
+        return instructions(self.header_pairs)
 
     def receiver(self) -> str:
         return self.function

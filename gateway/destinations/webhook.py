@@ -23,7 +23,7 @@ from gateway.destinations._http import HookUrl, as_json
 from gateway.domain import cloudevents, standard_webhooks
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.document import change_document, document
-from gateway.domain.http_header import Headers, read_headers, value_of
+from gateway.domain.http_header import Headers, instructions, read_headers, value_of
 from gateway.domain.message import Answer, HttpAnswer, HttpRequest, Tls
 from gateway.domain.outcome import Outcome, OutcomeClass, judge, status_line
 from gateway.domain.snapshot import OPEN, Snapshot, encode
@@ -98,6 +98,9 @@ class WebhookSettings(DestinationSettings):
         parts = {part for value in values for part in (value, value.rpartition(" ")[2])}
         found = {part for part in parts if len(part) >= _SHORTEST_SECRET} | set(super().secrets())
         return tuple(sorted(found, key=len, reverse=True))
+
+    def instructions(self) -> Headers:
+        return instructions(self.header_pairs)
 
     def against_digests(self) -> str:
         if self.format != "original":

@@ -15,6 +15,14 @@ _OF_THE_TRANSPORT = frozenset(
     {"connection", "content-length", "expect", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 
+_WORDS = re.compile(r"[a-z0-9]+")
+_IS_SECRET = re.compile(
+    r"^(auth.*|cookies?|credentials?|jwt|pass.*|pin|pwd|sessions?|session_?id|sig|signature|sso)$"
+    r"|(auth|keys?|password|secrets?|signature|tokens?)$"
+)
+_SIGNS_IN = re.compile(r"(basic|bearer|digest|token|apikey|aws4\S*)\s", re.IGNORECASE)
+"""https://www.rfc-editor.org/rfc/rfc9110#name-authentication-scheme, whatever the header is called."""
+
 
 def read_headers(text: str) -> Headers:
     """`Name: value | Name: value`, or a JSON object (for values with a bar in them). Values are never in a message:
@@ -32,6 +40,19 @@ def read_headers(text: str) -> Headers:
 
 def value_of(headers: Headers, name: str) -> str | None:
     return next((value for key, value in headers if key.lower() == name.lower()), None)
+
+
+def instructions(headers: Headers) -> Headers:
+    """What they tell a receiver, apart from who sends: in lower case and sorted, and a credential without its value. A
+    name that might be a credential's counts as one.
+    """
+    told = ((name.lower(), "" if _is_credential(name, value) else value) for name, value in headers)
+    return tuple(sorted(told))
+
+
+def _is_credential(name: str, value: str) -> bool:
+    words = _WORDS.findall(name.lower())
+    return _SIGNS_IN.match(value) is not None or any(_IS_SECRET.search(word) is not None for word in words)
 
 
 def _from_list(text: str) -> Headers:

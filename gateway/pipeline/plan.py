@@ -4,6 +4,7 @@ somebody agrees to.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -72,8 +73,10 @@ def _name(route: ConfiguredRoute) -> str:
 
 def _receiver(route: ConfiguredRoute) -> Iterator[str]:
     """Who would do it, and how. A setting at its default does not take part, so that a newer version that has more of
-    them finds what was approved unchanged; nor does a secret, which may be rotated, unless it says where to send.
+    them finds what was approved unchanged; nor does a secret, which may be rotated, unless it says where to send or
+    what to do there.
     """
     yield route.kind
     yield route.settings.model_dump_json(exclude_defaults=True)
-    yield from route.settings.addresses()
+    yield json.dumps(route.settings.addresses())
+    yield json.dumps(route.settings.instructions())
