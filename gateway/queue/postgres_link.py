@@ -32,6 +32,15 @@ _LOCAL = "".join(f"; SET LOCAL {name} = '{value}'" for name, value in _SETTINGS.
 """With every transaction: behind a pooler no setting of a session is ours to keep."""
 _OWN = "; ".join(f"SET {name} = '{value}'" for name, value in _SETTINGS.items())
 _MOST_S = 12.0
+"""A transaction, so that the server's own limits show first."""
+_COMMIT_S = 8.0
+"""A commit may wait for a standby. One that lost its way tries again after 5 s (wal_retrieve_retry_interval), and many
+senders of webhooks give up after 10: https://www.postgresql.org/docs/current/runtime-config-replication.html
+"""
+_WAITS_FOR_STANDBY = """
+SELECT FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND wait_event = 'SyncRep'
+    AND clock_timestamp() - state_change > interval '5 seconds'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,10 @@ class Failure(Enum):
     ITEM = "item"
     BUSY = "busy"
     LOST = "lost"
+
+
+class NotCommitted(TimeoutError):
+    """Nobody knows whether it was."""
 
 
 _OTHER_BUSY = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, asyncpg.DiskFullError)
@@ -84,6 +97,8 @@ def describe(error: BaseException) -> str:
     """
     if isinstance(error, asyncpg.LockNotAvailableError):
         return LOCKED_REASON
+    if isinstance(error, NotCommitted):
+        return f"no commit within {_COMMIT_S:g} s, as when no standby confirms"
     state = getattr(error, "sqlstate", "")
     name = type(error).__name__ + (f" {state}" if state else "")
     return f"{name}: {error}" if isinstance(error, asyncpg.PostgresError) else name
@@ -103,11 +118,15 @@ class Link:
             found = self._connection = await self._connect()
         return found
 
-    async def look(self) -> None:
-        """Whether the server answers, on whichever connection; raises when it does not."""
+    async def look(self) -> bool:
+        """Whether the server answers, on whichever connection, raises when it does not; and whether it commits. A
+        session that was left while it waited for a standby goes on waiting there: it shows when another need not.
+
+        Rows are only counted, by the status: in one message, since a pooler may give the next to another session.
+        """
         try:
             async with asyncio.timeout(_CONNECT_S):
-                await (await self.ready()).execute("SELECT 1")
+                return bool(await (await self.ready()).execute(_WAITS_FOR_STANDBY) == "SELECT 0")
         except BaseException:
             self.drop()
             raise
@@ -124,7 +143,7 @@ class Link:
                     if failure_of(error) is not Failure.LOST:
                         await connection.execute("ROLLBACK")
                     raise
-                await connection.execute("COMMIT")
+                await _commit(connection)
         except BaseException as error:
             if not isinstance(error, Exception) or failure_of(error) is Failure.LOST:
                 self.drop()
@@ -170,3 +189,11 @@ class Link:
         if not self._server.pooled:
             await connection.execute(_OWN)
         return connection
+
+
+async def _commit(connection: asyncpg.Connection) -> None:
+    try:
+        async with asyncio.timeout(_COMMIT_S):
+            await connection.execute("COMMIT")
+    except TimeoutError:
+        raise NotCommitted from None

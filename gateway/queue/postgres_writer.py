@@ -23,7 +23,7 @@ from gateway.queue import changes, handing_back, jobs, postgres_claims, postgres
 from gateway.queue.book import Book
 from gateway.queue.database_clock import DatabaseClock
 from gateway.queue.postgres_book import Connected, PostgresBook, in_step
-from gateway.queue.postgres_link import Failure, Link, Server, describe, failure_of
+from gateway.queue.postgres_link import Failure, Link, NotCommitted, Server, describe, failure_of
 from gateway.queue.postgres_locks import LOCK, wanted
 from gateway.queue.postgres_reader import is_of_database
 from gateway.queue.transaction import Call, Outcome, Outcomes, Work, refuse, together
@@ -139,8 +139,8 @@ class PostgresWriter:
             line.calls.clear()
         async for attempt in _AGAIN.copy(sleep=self._pause):
             with attempt:
-                if not self._ending:
-                    await link.look()
+                if not (self._ending or await link.look()):
+                    raise NotCommitted
         self.down = ""
         self._up.set()
         log.info("database.found")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
+from time import monotonic
 
 import asyncpg
 import pytest
 
 from gateway.ports import StoreUnavailable
+from gateway.queue.postgres import PostgresStore
 from tests.load.waiting import holds
 from tests.postgres_server import OwnServer, own_server, standby_of
 from tests.queue.postgres_world import PostgresEngine
@@ -52,6 +55,39 @@ async def test_nothing_is_acknowledged_that_no_standby_has_also_not_when_it_come
     assert stored.duplicate
     await connection.close()
     await engine.leave()
+
+
+@pytest.mark.slow
+async def test_while_no_standby_confirms_all_is_refused_at_once_and_goes_on_by_itself(server: OwnServer) -> None:
+    """Each session that waits takes one of the server's places, whether or not its gateway still listens."""
+    engine = PostgresEngine(url=server.url)
+    store = await engine.open()
+    connection = await asyncpg.connect(server.url)
+    await _name_standby(connection, "one_that_is_away")
+    async with asyncio.timeout(10):
+        with pytest.raises(StoreUnavailable, match="no standby confirms"):
+            await store.put(an_alert("a"), {})
+    by = monotonic() + 4
+    while monotonic() < by:
+        async with asyncio.timeout(1):
+            with pytest.raises(StoreUnavailable, match="no standby confirms"):
+                await store.put(an_alert("b"), {})
+        await asyncio.sleep(0.01)
+    assert await connection.fetchval(_WAITS) == 1
+    await _name_standby(connection, "")
+    assert await _takes_again(store)
+    await connection.close()
+    await engine.leave()
+
+
+async def _takes_again(store: PostgresStore) -> bool:
+    """Whether it takes an alert again before long."""
+    by = monotonic() + 10
+    while monotonic() < by:
+        with suppress(StoreUnavailable):
+            return not (await store.put(an_alert("c"), {})).duplicate
+        await asyncio.sleep(0.01)
+    return False
 
 
 @pytest.mark.slow
