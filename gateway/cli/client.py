@@ -24,6 +24,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _NOTHING_HERE = "there is nothing here"  # what both listeners say of a path that is not theirs
 _SHOWN = 200
 _REMEDY = "Is it running (optix-gateway serve), with these settings? --url names another place, http:// or https://."
+_AT_IT = "It may still be at it: look what became of it before you ask again."
 
 Url = Annotated[
     str | None,
@@ -56,19 +57,29 @@ def reachable(address: Address, setting: str, *, tls: bool = False) -> str:
     return f"{'https' if tls else 'http'}://{address._replace(host=host)}"
 
 
-def call(method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Reply:
-    """One request; a typer.Exit with a remedy when nobody answers."""
+def call(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> Reply:
+    """One request; a typer.Exit with a remedy when nobody answers, or not in time."""
     from http.client import HTTPException  # noqa: PLC0415 - `--help` needs none of it
 
     parts = _parts(url)
     where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    connection = _connection(parts)
+    connection = _connection(parts, timeout_s)
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     try:
+        connection.connect()
         connection.request(method, path, body=body, headers=dict(headers or {}))
         answer = connection.getresponse()
         status, text = answer.status, answer.read().decode("utf-8", "replace")
     except (OSError, HTTPException) as error:
+        if isinstance(error, TimeoutError) and connection.sock:
+            raise fail(f"{where} did not answer within {timeout_s:g} s.", _AT_IT) from None
         raise fail(f"No gateway answers at {where}: {_why(error)}.", _REMEDY) from None
     finally:
         connection.close()
@@ -99,19 +110,19 @@ def _json(text: str) -> JSON:
     return found
 
 
-def _connection(parts: SplitResult) -> HTTPConnection:
+def _connection(parts: SplitResult, timeout_s: float) -> HTTPConnection:
     from http.client import HTTPConnection, HTTPSConnection  # noqa: PLC0415
 
     host = parts.hostname or ""
     if parts.scheme != "https":
-        return HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+        return HTTPConnection(host, parts.port, timeout=timeout_s)
     import ssl  # noqa: PLC0415
 
     context = ssl.create_default_context()
     if host in _LOOPBACK:
         # The certificate names the public address; on the way to ourselves there is nobody to mistake us for.
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return HTTPSConnection(host, parts.port, timeout=TIMEOUT_S, context=context)
+    return HTTPSConnection(host, parts.port, timeout=timeout_s, context=context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +154,14 @@ class Ops:
         *path: str,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, JSON] | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> Reply:
         """`path`: its parts below the API's root, as they are."""
         url = f"{self.url}/api/v1/{'/'.join(quote(part, safe='') for part in path)}"
         url += f"?{urlencode(query)}" if query else ""
         content = None if method == "GET" else json.dumps(body or {}).encode()
         typed = {"Content-Type": "application/json"} if content else {}
-        return call(method, url, headers={**self.headers, **typed}, body=content)
+        return call(method, url, headers={**self.headers, **typed}, body=content, timeout_s=timeout_s)
 
 
 def answered(reply: Reply) -> Mapping[str, JSON]:

@@ -14,6 +14,8 @@ from gateway.domain.alert import JSON
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 _COLUMNS = ("id", "asked_at", "route", "environment", "rule", "dry_run", "agreed", "outcome", "result", "plan")
+UNDONE_WITHIN_S = 270.0
+"""Of many resources, each of which is asked and written in its turn: longer than the gateway gives itself."""
 Id = Annotated[str, typer.Argument(metavar="ID", help="A remediation, as `list` shows it.")]
 
 
@@ -65,7 +67,8 @@ def undo(
     What was changed by somebody else since is left alone, unless --force is given.
     """
     body: dict[str, JSON] = {"author": author or login(), "force": force}
-    reply = Ops.of(load_settings(env_file), url).ask("POST", "remediations", id_, "undo", body=body)
+    ops = Ops.of(load_settings(env_file), url)
+    reply = ops.ask("POST", "remediations", id_, "undo", body=body, timeout_s=UNDONE_WITHIN_S)
     steps = rows_of(reply.body, "steps") if isinstance(reply.body, dict) else []
     if json_ and steps:
         as_json(reply.body)
