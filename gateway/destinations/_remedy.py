@@ -6,6 +6,7 @@ it looks, asks for the plan, puts what is to be replaced on disk, and writes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from gateway.destinations import DestinationSettings
@@ -48,6 +49,12 @@ class Found(NamedTuple):
 
 
 class Remedy(Protocol[S_contra]):
+    @property
+    def rules(self) -> Sequence[str]:
+        """The vendor's rules that it is about, as in AR-251; a route that names another one does not start. Empty where
+        it is about any.
+        """
+
     def asks(self, target: Target, settings: S_contra) -> str:
         """What is asked for, in one line for people, without looking."""
 

@@ -53,6 +53,8 @@ class S3PublicAclSettings(AwsSettings):
 class S3PublicAcl:
     """The remediation, a step at a time."""
 
+    rules = tuple(PERMISSIONS)
+
     def asks(self, target: Target, settings: S3PublicAclSettings) -> str:
         groups = "AllUsers and AuthenticatedUsers" if settings.authenticated_users else "AllUsers"
         permission = PERMISSIONS.get(target.rule.strip().upper(), "?")
@@ -62,9 +64,9 @@ class S3PublicAcl:
         )
 
     def refuses(self, target: Target) -> str:
-        if target.rule.strip().upper() not in PERMISSIONS:
+        if target.rule.strip().upper() not in self.rules:
             return (
-                f"the rule {target.rule[:40]} is not about the ACL of a bucket: name {', '.join(PERMISSIONS)} in RULES"
+                f"the rule {target.rule[:40]} is not about the ACL of a bucket: name {', '.join(self.rules)} in RULES"
             )
         if not _ACCOUNT.fullmatch(target.environment):
             return (

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from gateway.destinations import Destination
 from gateway.domain.approval import ApprovalRule
-from gateway.domain.pattern import is_glob
+from gateway.domain.pattern import fold, glob, is_glob
 from gateway.domain.remediation import HOURLY, MOST_RESOURCES, Guard
 from gateway.settings.keys import Keys
+from gateway.settings.mistakes import listed, quoted
 from gateway.settings.units import choice, duration_between, flag, items, whole_number
 
 APPROVAL_KEYS = ("APPROVAL", "APPROVAL_EXPIRES", "APPROVAL_NOTIFY")
@@ -36,6 +37,7 @@ def read_guards(keys: Keys, destination: Destination[Any] | None) -> Guards:
     if guards.guard:
         for key in ("ENVIRONMENTS", "RULES"):
             _require_named(key, keys)
+        _require_known_rules(keys, destination)
     if any(guards):
         _refuse_together(keys)
     return guards
@@ -94,13 +96,7 @@ def _require_named(key: str, keys: Keys) -> None:
     remedy = f"Name what may be changed, as in {_EXAMPLES[key]}."
     if value is None and key not in keys.broken and elsewhere:
         keys.refuse(elsewhere, f"a route that changes things needs {key}. {remedy}")
-    if value is None or key in keys.broken:
-        return
-    try:
-        patterns = items(value.text, from_file=value.from_file)
-    except ValueError:
-        return  # said already, where filters are read
-    if vague := next((pattern for pattern in patterns if _is_vague(pattern)), ""):
+    if vague := next(filter(_is_vague, _patterns(key, keys)), ""):
         said = f"{vague!r} is about everything, and this route changes things"
         keys.refuse(key, f"{said}: beside wildcards there must be {_LEAST_NAMED} characters. {remedy}")
 
@@ -111,6 +107,28 @@ _LEAST_NAMED = 4
 def _is_vague(pattern: str) -> bool:
     """`*`, `4*`, `AR-*`; what has no wildcard names one thing, however short."""
     return is_glob(pattern) and len(re.sub(r"[*?\s]", "", pattern)) < _LEAST_NAMED
+
+
+def _require_known_rules(keys: Keys, destination: Destination[Any] | None) -> None:
+    """What is about another rule would come here only to fail."""
+    rules = destination.remedy.rules if destination and destination.remedy else ()
+    for pattern in _patterns("RULES", keys) if rules else ():
+        if not any(glob(fold(pattern)).matches(fold(rule)) for rule in rules):
+            kind = keys.values["DESTINATION"].text.strip().lower()
+            said = f"{quoted(pattern)} is none of the rules that {kind} is about, so all it would do is fail"
+            keys.refuse("RULES", f"{said}. Choose from {listed(rules)}.")
+            return
+
+
+def _patterns(key: str, keys: Keys) -> Sequence[str]:
+    """None where the key is not given, or wrong, which is said where filters are read."""
+    value = keys.values.get(key)
+    if value is None or key in keys.broken:
+        return ()
+    try:
+        return items(value.text, from_file=value.from_file)
+    except ValueError:
+        return ()
 
 
 _EXAMPLES = {"ENVIRONMENTS": "ENVIRONMENTS=444123456780", "RULES": "RULES=AR-251,AR-252"}

@@ -90,6 +90,25 @@ def test_what_may_be_changed_has_to_be_named(given: dict[str, str], key: str) ->
     assert key in {found for found, _ in mistakes(environ(REMEDIATION="true", **given))}
 
 
+@pytest.mark.parametrize(
+    ("rules", "unknown"),
+    [("AR-651", "AR-651"), ("AR-251,AR-65*", "AR-65*"), ("AR-2511", "AR-2511"), ('["AR-251", "NET-1"]', "NET-1")],
+)
+def test_a_rule_that_the_kind_is_not_about_is_a_mistake(rules: str, unknown: str) -> None:
+    ((key, said),) = mistakes(_bucket_route(RULES=rules))
+    assert key == "RULES"
+    assert said == (
+        f'"{unknown}" is none of the rules that s3-public-acl is about, so all it would do is fail.'
+        " Choose from AR-251, AR-252, AR-267, AR-268."
+    )
+
+
+@pytest.mark.parametrize("rules", ["AR-251", " ar-268 ,AR-252", "AR-2*", "*-267", "AR-2?1"])
+def test_a_rule_or_a_pattern_of_one_that_the_kind_is_about_is_none(rules: str) -> None:
+    (route,) = read(_bucket_route(RULES=rules))
+    assert route.guard is not None
+
+
 @pytest.mark.parametrize("named", ["444123456780", "7", "prod-*", "4441????????", "prod"])
 def test_a_name_is_enough_however_short_and_so_is_most_of_one(named: str) -> None:
     (route,) = read(environ(REMEDIATION="true", ENVIRONMENTS=named, RULES="AR-2*"))
