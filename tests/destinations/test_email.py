@@ -1,14 +1,9 @@
-"""E-mails, read back by the standard library's parser, and what becomes of each recipient."""
+"""E-mails, read back by the standard library's parsers."""
 
 from __future__ import annotations
 
-import email
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import default
-from html.parser import HTMLParser
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -16,21 +11,27 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gateway import samples
-from gateway.destinations import Context, load
-from gateway.destinations.email import EmailSettings, Progress
 from gateway.domain import optix
 from gateway.domain.alert import Alert, Resource
-from gateway.domain.message import Mail, MailAnswer, NoAnswer, Tls
-from gateway.domain.outcome import Outcome
-from gateway.domain.outcome import OutcomeClass as Class
+from gateway.domain.message import MailAnswer, NoAnswer, Tls
 from gateway.domain.severity import Severity, severity_of
-from gateway.domain.text import one_line
 from gateway.domain.wording import summary as headline
+from tests.destinations.mails import (
+    ANN,
+    BOB,
+    CAT,
+    DELIVERY,
+    KIND,
+    NOW,
+    context,
+    made,
+    parsed,
+    part,
+    sample,
+    sent,
+    tags_of,
+)
 
-KIND = load("email")
-NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
-DELIVERY = "dlv-0123456789abcdef"
-ANN, BOB, CAT = "ann@example.com", "bob@example.com", "cat@example.org"
 HEADERS = {
     "from", "to", "subject", "date", "message-id", "in-reply-to", "references", "auto-submitted", "x-priority",
     "x-auto-response-suppress", "importance", "mime-version", "content-type",
@@ -38,65 +39,6 @@ HEADERS = {
 odd_alerts = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-
-
-def made(**keys: str) -> EmailSettings:
-    usual = {"host": "smtp.example.com", "from": "Optix <alerts@example.com>", "to": f"{ANN}, {BOB}, {CAT}"}
-    return EmailSettings.model_validate(usual | keys)
-
-
-def sample(name: str) -> Alert:
-    alert = optix.parse("optix", samples.load(name))
-    assert isinstance(alert, Alert)
-    return alert
-
-
-def context(
-    *, test: bool = False, shrink: bool = False, progress: str = "", before: bytes | None = None, reference: str = ""
-) -> Context:
-    return Context(DELIVERY, "soc", b"{}", NOW, shrink, test, progress, reference, before)
-
-
-def sent(alert: Alert, said: Context | None = None, keys: EmailSettings | None = None) -> Mail:
-    message = KIND.format(alert, said or context(), keys or made())
-    assert isinstance(message, Mail)
-    return message
-
-
-def parsed(mail: Mail) -> EmailMessage:
-    message = email.message_from_bytes(mail.content, policy=default)
-    assert isinstance(message, EmailMessage)
-    assert [defect for part in message.walk() for defect in part.defects] == []
-    return message
-
-
-def part(message: EmailMessage, subtype: str) -> str:
-    found = message.get_body((subtype,))
-    assert isinstance(found, EmailMessage)
-    content: str = found.get_content()
-    return content
-
-
-class Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-        self.links: list[str] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.add(tag)
-        self.links += [value or "" for name, value in attrs if name in ("href", "src", "background")]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def tags_of(markup: str) -> Tags:
-    found = Tags()
-    found.feed(markup)
-    found.close()
-    return found
 
 
 def test_the_documented_alert_reads_well_in_both_parts() -> None:
@@ -334,93 +276,3 @@ def test_a_hundred_recipients_and_names_with_commas_are_taken() -> None:
     assert len(made(to=", ".join(f"a{number}@example.com" for number in range(100))).to) == 100
     message = parsed(sent(sample(samples.DOCUMENTED), keys=made(to=f'"Team, Cloud ünit" <{ANN}>, {ANN}, {BOB}')))
     assert [(a.display_name, a.addr_spec) for a in message["To"].addresses] == [("Team, Cloud ünit", ANN), ("", BOB)]
-
-
-def outcome(answer: MailAnswer | NoAnswer, progress: str = "") -> Outcome:
-    return KIND.outcome_of(answer, NOW, context(progress=progress), made())
-
-
-def recipients(progress: str) -> tuple[str, ...]:
-    return sent(sample(samples.DOCUMENTED), context(progress=progress)).recipients
-
-
-def test_all_accepted_is_delivered() -> None:
-    found = outcome(MailAnswer(250, "2.0.0 queued as 4711", (ANN, BOB, CAT)))
-    assert (found.kind, found.reason, found.progress) == (Class.OK, "250 2.0.0 queued as 4711", "")
-
-
-def test_only_those_put_off_are_addressed_again() -> None:
-    found = outcome(MailAnswer(250, "ok", (ANN,), {BOB: (450, "greylisted"), CAT: (550, "no such user")}))
-    assert (found.kind, found.status) == (Class.RETRY, 450)
-    assert found.reason == f"1 recipient put off: {BOB} (450 greylisted)"
-    assert recipients(found.progress) == (BOB,)
-
-
-def test_who_was_served_or_refused_earlier_counts_in_the_end() -> None:
-    first = outcome(MailAnswer(250, "ok", (ANN,), {BOB: (450, "greylisted"), CAT: (550, "no such user")}))
-    second = outcome(MailAnswer(451, "later", (), {BOB: (451, "later")}), first.progress)
-    assert second.kind is Class.RETRY
-    assert recipients(second.progress) == (BOB,)
-    third = outcome(MailAnswer(250, "ok", (BOB,)), second.progress)
-    assert third.kind is Class.OK
-    assert third.reason == f"2 recipients served, 1 recipient refused: {CAT} (550 no such user)"
-
-
-def test_a_last_recipient_refused_for_good_leaves_the_others_delivered() -> None:
-    first = outcome(MailAnswer(250, "ok", (ANN, CAT), {BOB: (450, "greylisted")}))
-    second = outcome(MailAnswer(550, "no", (), {BOB: (550, "no such user")}), first.progress)
-    assert second.kind is Class.OK
-    assert BOB in second.reason
-
-
-def test_all_refused_for_good_is_a_failure() -> None:
-    refused = dict.fromkeys((ANN, BOB, CAT), (550, "no such user"))
-    found = outcome(MailAnswer(550, "no such user", (), refused))
-    assert (found.kind, found.status) == (Class.REJECTED, 550)
-    assert all(who in found.reason for who in (ANN, BOB, CAT))
-
-
-def test_all_refused_for_want_of_a_login_is_about_our_credentials() -> None:
-    refused = dict.fromkeys((ANN, BOB, CAT), (530, "authentication required"))
-    assert outcome(MailAnswer(530, "authentication required", (), refused)).kind is Class.AUTH
-
-
-MESSAGE_ANSWERS = [
-    (421, Class.RETRY),
-    (451, Class.RETRY),
-    (535, Class.AUTH),
-    (552, Class.TOO_LARGE),
-    (554, Class.REJECTED),
-]
-
-
-@pytest.mark.parametrize(("code", "kind"), MESSAGE_ANSWERS)
-@pytest.mark.parametrize("refused", [{}, {CAT: (550, "no such user")}])
-def test_an_answer_to_the_whole_message_is_read_by_its_code(
-    code: int, kind: Class, refused: Mapping[str, tuple[int, str]]
-) -> None:
-    found = outcome(MailAnswer(code, "said", (), refused))
-    assert (found.kind, found.status) == (kind, code)
-    assert recipients(found.progress) == tuple(who for who in (ANN, BOB, CAT) if who not in refused)
-
-
-def test_no_answer_forgets_nothing() -> None:
-    found = outcome(NoAnswer("connection refused"), str(Progress(frozenset({ANN}))))
-    assert (found.kind, found.progress) == (Class.RETRY, "")
-
-
-@pytest.mark.parametrize("progress", ["", "no json", "[]", "null", '{"served": 1}', '{"served": [], "refused": []}'])
-def test_progress_that_cannot_be_read_sends_to_everybody(progress: str) -> None:
-    assert recipients(progress) == (ANN, BOB, CAT)
-
-
-def test_a_replay_serves_those_who_were_refused_and_then_everybody() -> None:
-    assert recipients(str(Progress(frozenset({ANN}), {BOB: "550", CAT: "550"}))) == (BOB, CAT)
-    assert recipients(str(Progress(frozenset({ANN, BOB, CAT})))) == (ANN, BOB, CAT)
-
-
-@given(text=st.text(), code=st.integers(200, 599))
-def test_what_a_server_says_is_told_in_one_short_line(text: str, code: int) -> None:
-    found = outcome(MailAnswer(code, text, (), dict.fromkeys((ANN, BOB, CAT), (code, text))))
-    assert found.reason == one_line(found.reason)
-    assert 0 < len(found.reason) <= 700
