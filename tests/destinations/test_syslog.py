@@ -1,136 +1,23 @@
-"""Syslog messages, read back by parsers that were written from RFC 5424 and from the CEF guide, not from our code."""
+"""What an alert says as a syslog message: RFC 5424 with text, CEF or LEEF."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from gateway import samples
-from gateway.destinations import Context, load
-from gateway.destinations.syslog import SyslogSettings
 from gateway.domain import optix
 from gateway.domain.alert import Alert, Resource
-from gateway.domain.message import NoAnswer, SyslogRecord, Tls, Written
-from gateway.domain.outcome import OutcomeClass as Class
 from gateway.domain.severity import Severity
+from tests.destinations.syslog_records import NOW, made, parse_5424, parse_cef, read, read_cef, sample, sent
 
-KIND = load("syslog")
-NOW = datetime(2026, 5, 4, 3, 2, 1, 250_000, tzinfo=UTC)
-DELIVERY = "dlv-0123456789abcdef"
 odd_alerts = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    facility: int
-    severity: int
-    timestamp: str
-    hostname: str
-    app_name: str
-    proc_id: str
-    msg_id: str
-    sd_id: str
-    params: dict[str, str]
-    text: str
-    has_bom: bool
-
-
-# RFC 5424, section 6: the ABNF, rule by rule. One element at most is what we send.
-_PRINTUSASCII = rb"[\x21-\x7e]"
-_SD_NAME = rb"[\x21\x23-\x3c\x3e-\x5c\x5e-\x7e]{1,32}"
-_PARAM_VALUE = rb'(?:[^"\\\]]|\\["\\\]])*'
-_PARAM = rb" " + _SD_NAME + rb'="' + _PARAM_VALUE + rb'"'
-_MESSAGE = re.compile(
-    rb"<(?P<pri>[1-9]?\d|1[0-8]\d|19[01])>1 "
-    rb"(?P<timestamp>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)) "
-    rb"(?P<hostname>" + _PRINTUSASCII + rb"{1,255}) "
-    rb"(?P<app_name>" + _PRINTUSASCII + rb"{1,48}) "
-    rb"(?P<proc_id>" + _PRINTUSASCII + rb"{1,128}) "
-    rb"(?P<msg_id>" + _PRINTUSASCII + rb"{1,32}) "
-    rb"(?P<data>-|\[(?P<sd_id>" + _SD_NAME + rb")(?P<params>(?:" + _PARAM + rb")*)\])"
-    rb"(?: (?P<text>.*))?",
-    re.DOTALL,
-)
-_BOM = b"\xef\xbb\xbf"
-
-
-def parse_5424(data: bytes) -> Parsed:
-    match = _MESSAGE.fullmatch(data)
-    assert match, data
-    found = match.groupdict()
-    params = re.findall(rb" (" + _SD_NAME + rb')="(' + _PARAM_VALUE + rb')"', found["params"] or b"")
-    assert len({name for name, _ in params}) == len(params)
-    text = found["text"] or b""
-    assert not re.search(rb"[\x00-\x1f\x7f]", data), "a control character"
-    return Parsed(
-        facility=int(found["pri"]) // 8,
-        severity=int(found["pri"]) % 8,
-        **{key: found[key].decode("ascii") for key in ("timestamp", "hostname", "app_name", "proc_id", "msg_id")},
-        sd_id=(found["sd_id"] or b"").decode("ascii"),
-        params={name.decode("ascii"): re.sub(r'\\(["\\\]])', r"\1", value.decode()) for name, value in params},
-        text=text.removeprefix(_BOM).decode(),
-        has_bom=text.startswith(_BOM),
-    )
-
-
-def parse_cef(line: str) -> tuple[list[str], dict[str, str]]:
-    """Header fields and extension. In a value every equals sign is escaped, so a bare one ends a key."""
-    *header, extension = _split_header(line)
-    pairs = re.compile(r"(?P<key>[A-Za-z0-9]+)=(?P<value>(?:[^\\=]|\\[\\=nr])*?)(?: (?=[A-Za-z0-9]+=)|$)")
-    found: dict[str, str] = {}
-    position = 0
-    while position < len(extension):
-        match = pairs.match(extension, position)
-        assert match, extension[position:]
-        assert match["key"] not in found
-        found[match["key"]] = re.sub(r"\\(.)", lambda m: {"n": "\n", "r": "\r"}.get(m[1], m[1]), match["value"])
-        position = match.end()
-    return [re.sub(r"\\([\\|])", r"\1", field) for field in header], found
-
-
-def _split_header(line: str) -> list[str]:
-    """At the first seven bars that no backslash escapes."""
-    match = re.fullmatch(r"((?:[^\\|]|\\[\\|])*)\|" * 7 + r"(.*)", line, re.DOTALL)
-    assert match, line
-    return list(match.groups())
-
-
-def made(**keys: str) -> SyslogSettings:
-    return SyslogSettings.model_validate({"host": "siem.example.com", **keys})
-
-
-def sample(name: str) -> Alert:
-    alert = optix.parse("optix", samples.load(name))
-    assert isinstance(alert, Alert)
-    return alert
-
-
-def sent(
-    alert: Alert, *, test: bool = False, keys: SyslogSettings | None = None, before: bytes | None = None
-) -> SyslogRecord:
-    message = KIND.format(alert, Context(DELIVERY, "soc", b"{}", NOW, test=test, before=before), keys or made())
-    assert isinstance(message, SyslogRecord)
-    return message
-
-
-def read(alert: Alert, *, test: bool = False, before: bytes | None = None, **keys: str) -> Parsed:
-    return parse_5424(sent(alert, test=test, keys=made(**keys), before=before).data)
-
-
-def read_cef(
-    alert: Alert, *, test: bool = False, before: bytes | None = None, **keys: str
-) -> tuple[list[str], dict[str, str]]:
-    return parse_cef(read(alert, test=test, before=before, format="cef", **keys).text)
 
 
 def test_the_documented_alert_is_read_back_whole() -> None:
@@ -325,76 +212,6 @@ def test_the_message_id_is_the_alert_type_in_32_printable_characters(alert_of: C
     assert read(alert_of(alert_type="Serverless Storage Protection")).msg_id == "Serverless_Storage_Protection"
     assert read(alert_of(alert_type="é\n漢 " + "x" * 40)).msg_id == "__" + "_" + "_" + "x" * 28
     assert read(alert_of(alert_type="", event_type="")).msg_id == "-"
-
-
-@pytest.mark.parametrize(
-    ("given_", "number"), [("local0", 16), ("LOCAL7", 23), ("0", 0), ("kern", 0), ("authpriv", 10)]
-)
-def test_a_facility_is_a_name_or_a_number(given_: str, number: int, alert_of: Callable[..., Alert]) -> None:
-    assert read(alert_of(), facility=given_).facility == number
-
-
-PORTS = [({}, 514), ({"transport": "tcp"}, 601), ({"transport": "tls"}, 6514), ({"transport": "tls", "port": "99"}, 99)]
-
-
-@pytest.mark.parametrize(("keys", "port"), PORTS)
-def test_each_transport_has_its_port(keys: dict[str, str], port: int, alert_of: Callable[..., Alert]) -> None:
-    assert sent(alert_of(), keys=made(**keys)).port == port
-
-
-@pytest.mark.parametrize(("transport", "limit"), [("udp", 2048), ("tcp", 8192), ("tls", 8192)])
-def test_each_transport_has_its_limit(transport: str, limit: int) -> None:
-    size = len(sent(sample("iac-many-branches"), keys=made(transport=transport)).data)
-    assert limit - 200 < size <= limit
-
-
-def test_the_record_carries_what_the_transport_needs(alert_of: Callable[..., Alert]) -> None:
-    keys = made(transport="tls", ca_file="/ca.pem", tls_verify="false", hostname="gw-1", app_name="optix")
-    record = sent(alert_of(), keys=keys)
-    assert (record.host, record.transport, record.framing) == ("siem.example.com", "tls", "octet")
-    assert record.tls == Tls("/ca.pem", verify=False)
-    assert sent(alert_of(), keys=made(transport="tcp", framing="lf")).framing == "lf"
-    found = parse_5424(record.data)
-    assert (found.hostname, found.app_name) == ("gw-1", "optix")
-
-
-def test_a_number_of_ones_own_names_the_structured_data(alert_of: Callable[..., Alert]) -> None:
-    assert read(alert_of(), enterprise_id="41058").sd_id == "optix@41058"
-
-
-REFUSED: list[tuple[dict[str, Any], str]] = [
-    ({"host": "https://siem"}, "not a host"),
-    ({"host": "siem:514"}, "not a host"),
-    ({"host": ""}, "not a host"),
-    ({"transport": "tls", "framing": "lf"}, "FRAMING=lf"),
-    ({"facility": "24"}, "facility"),
-    ({"facility": "local8"}, "facility"),
-    ({"hostname": "two words"}, "hostname"),
-    ({"hostname": "h" * 256}, "hostname"),
-    ({"app_name": "a" * 49}, "app_name"),
-    ({"max_bytes": "479"}, "from 480 to 65507"),
-    ({"max_bytes": "65508"}, "from 480 to 65507"),
-    ({"max_bytes": "0"}, "from 480"),
-    ({"port": "0"}, "port"),
-    ({"enterprise_id": "0"}, "enterprise_id"),
-]
-
-
-@pytest.mark.parametrize(("keys", "said"), REFUSED)
-def test_settings_that_cannot_work_are_refused(keys: dict[str, str], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
-        made(**keys)
-
-
-@pytest.mark.parametrize("host", ["10.0.0.1", "::1", "[2001:db8::1]", "rsyslog_1", "siem.example.com."])
-def test_names_and_addresses_are_hosts(host: str) -> None:
-    assert made(host=host).host == host.strip("[]")
-
-
-def test_written_bytes_are_the_only_success_there_is() -> None:
-    said = Context(DELIVERY, "soc", b"", NOW)
-    assert KIND.outcome_of(Written(100), NOW, said, made()).kind is Class.OK
-    assert KIND.outcome_of(NoAnswer("connection refused"), NOW, said, made()).kind is Class.RETRY
 
 
 @odd_alerts

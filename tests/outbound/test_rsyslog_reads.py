@@ -16,7 +16,7 @@ from gateway import samples
 from gateway.domain.alert import Alert, Resource
 from gateway.domain.message import Written
 from gateway.outbound.transports import Transports
-from tests.destinations.test_syslog import DELIVERY, made, parse_5424, parse_cef, sample, sent
+from tests.destinations.syslog_records import DELIVERY, made, parse_5424, parse_cef, sample, sent
 from tests.journey.journey_world import until
 from tests.load.program import free_port
 from tests.outbound.brokers import answers
