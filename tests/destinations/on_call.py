@@ -12,7 +12,7 @@ from gateway.domain.alert import Alert, Resource
 from gateway.domain.message import HttpAnswer, HttpRequest
 from gateway.domain.outcome import Outcome
 from gateway.domain.snapshot import encode, snapshot_of
-from tests.destinations.test_contract import example_settings
+from tests.destinations.examples import example_settings
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 SUPPRESSED = (Resource("bucket-1", "SUPPRESS"),)

@@ -18,8 +18,8 @@ from gateway.domain.alert import Alert, Resource
 from gateway.domain.grant import EntraGrant, SasGrant
 from gateway.domain.message import GrantedRequest, HttpRequest
 from gateway.domain.outcome import OutcomeClass as Class
+from tests.destinations.examples import few_examples
 from tests.destinations.on_call import huge, outcome, sent
-from tests.destinations.test_contract import few_examples
 
 AlertOf = Callable[..., Alert]
 BUS = "https://contoso.servicebus.windows.net"

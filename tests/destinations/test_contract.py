@@ -2,59 +2,40 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 import json
-from base64 import b64decode
-from contextlib import suppress
-from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
-from difflib import unified_diff
-from io import StringIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
-from dotenv import dotenv_values
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from gateway import samples
-from gateway.destinations import Context, Destination, DestinationSettings, kinds, load
+from gateway.destinations import Destination, DestinationSettings, kinds, load
 from gateway.domain import optix
 from gateway.domain.alert import Alert
 from gateway.domain.approval import SOURCE as APPROVALS
 from gateway.domain.digest import Member, digest_of
 from gateway.domain.grouping import Grouping
-from gateway.domain.message import (
-    HttpAnswer,
-    HttpRequest,
-    HttpRequests,
-    Line,
-    Mail,
-    Message,
-    NoAnswer,
-    Notification,
-    Publication,
-    SyslogRecord,
-)
+from gateway.domain.message import HttpAnswer, HttpRequest, NoAnswer
 from gateway.domain.outcome import OutcomeClass as Class
-from gateway.domain.snapshot import OPEN, Snapshot, encode
-from gateway.settings.guards import GUARD_KEYS
-from gateway.settings.telling import TELLING_KEYS
+from tests.destinations.examples import (
+    BEFORE,
+    FOLLOW_UPS,
+    NOW,
+    context,
+    example_settings,
+    example_values,
+    few_examples,
+    followed_up,
+    formatted,
+    known,
+    read_sample,
+)
+from tests.destinations.legible import check_golden, json_lines, readable
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
-FILTER_KEYS = frozenset(
-    {"SOURCES", "ENVIRONMENTS", "ALERT_TYPES", "SEVERITIES", "MIN_SEVERITY", "PROVIDERS", "RULES", "POLICY_LABELS"}
-    | {"STATES", "RESOURCES", "EVENT_TYPES"}
-)
-POLICY_KEYS = frozenset({"ENABLED", "RETRY_SCHEDULE", "RETRY_FOR", "TIMEOUT", "CONCURRENCY", "RATE_LIMIT"})
-ROUTE_KEYS = (
-    FILTER_KEYS | {f"NOT_{key}" for key in FILTER_KEYS} | POLICY_KEYS | {*TELLING_KEYS, *GUARD_KEYS, "DESTINATION"}
-)
 
 every_kind = pytest.mark.parametrize("kind", kinds())
 every_kind_that_tells = pytest.mark.parametrize("kind", [kind for kind in kinds() if not load(kind).changes])
@@ -71,118 +52,6 @@ odd_bodies = st.sampled_from(
 odd_waits = st.sampled_from(["NaN", "-1", '"x"', "1e999", "null", "true"]).map(
     lambda wait: f'{{"retry_after":{wait}}}'.encode()
 )
-few_examples = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
-
-
-def example_values(kind: str) -> dict[str, str | None]:
-    return dict(dotenv_values(stream=StringIO(load(kind).example), interpolate=False))
-
-
-def example_settings(kind: str) -> DestinationSettings:
-    own = {key.lower(): value for key, value in example_values(kind).items() if key not in ROUTE_KEYS}
-    model: type[DestinationSettings] = load(kind).settings
-    return model.model_validate(own)
-
-
-def context(
-    body: bytes = b"{}", *, test: bool = False, shrink: bool = False, before: bytes | None = None, reference: str = ""
-) -> Context:
-    return Context(
-        "dlv-0123456789abcdef", "soc", body, NOW, shrink=shrink, test=test, before=before, reference=reference
-    )
-
-
-def read_sample(name: str) -> Alert:
-    alert = optix.parse("optix", samples.load(name))
-    assert isinstance(alert, Alert)
-    return alert
-
-
-def formatted(kind: str, name: str, *, test: bool = False, shrink: bool = False) -> Message:
-    destination: Destination[Any] = load(kind)
-    said = context(samples.load(name), test=test, shrink=shrink)
-    message: Message = destination.format(read_sample(name), said, example_settings(kind))
-    return message
-
-
-def known(score: int, *names: str) -> bytes:
-    """A state that the receiver was told before."""
-    return encode(Snapshot(score, tuple((name, OPEN) for name in names)))
-
-
-FOLLOW_UPS = {
-    f"{samples.DOCUMENTED}, told before": (samples.DOCUMENTED, known(70, "demo-bucket-0", "demo-bucket-1")),
-    f"{samples.DOCUMENTED}, told before, nothing changed": (samples.DOCUMENTED, b""),
-    "suppressed, told before": ("suppressed", known(80, "demo-bucket-1", "demo-bucket-2")),
-}
-"""Name in the golden file -> the sample, and what the receiver was told of it before."""
-BEFORE = "<dlv-first@example.com>"
-
-
-def followed_up(kind: str, name: str, before: bytes) -> Message:
-    destination: Destination[Any] = load(kind)
-    said = context(samples.load(name), before=before, reference=BEFORE)
-    message: Message = destination.format(read_sample(name), said, example_settings(kind))
-    return message
-
-
-def as_golden(value: object) -> object:
-    """A message as JSON that a person can read in a diff: bytes as parsed JSON or as lines, secrets as they are."""
-    if isinstance(value, Mail):
-        envelope = {field.name: getattr(value, field.name) for field in fields(value) if field.name != "content"}
-        return {name: as_golden(part) for name, part in envelope.items()} | {"content": mail_as_golden(value.content)}
-    if is_dataclass(value):
-        made = {field.name: as_golden(getattr(value, field.name)) for field in fields(value)}
-        return made | {"body": as_form(value)} if isinstance(value, HttpRequest) and as_form(value) else made
-    if isinstance(value, bytes):
-        for read in (messages_of, json.loads, json_lines):
-            with suppress(ValueError):
-                return read(value)
-        return value.decode("utf-8", "backslashreplace").splitlines()
-    return list(value) if isinstance(value, tuple) else value
-
-
-def messages_of(body: bytes) -> object:
-    """Of Pub/Sub, where what is said is base64. ValueError for anything else."""
-    made = json.loads(body)
-    if not isinstance(made, dict) or set(made) != {"messages"}:
-        raise ValueError
-    return {"messages": [message | {"data": json.loads(b64decode(message["data"]))} for message in made["messages"]]}
-
-
-def json_lines(body: bytes) -> list[object]:
-    return [json.loads(line) for line in body.splitlines()]
-
-
-def as_form(message: HttpRequest) -> dict[str, str]:
-    """The fields of a form; none where the body is something else."""
-    is_form = ("Content-Type", "application/x-www-form-urlencoded") in message.headers
-    return dict(parse_qsl(message.body.decode(), strict_parsing=True)) if is_form else {}
-
-
-def mail_as_golden(content: bytes) -> object:
-    """Headers and texts without their encoding and folding, which differ from one Python to the next."""
-    mail = email.message_from_bytes(content, policy=email.policy.default)
-    texts = [part for part in mail.walk() if part.get_content_maintype() == "text"]
-    headers = {name: str(value) for name, value in mail.items() if name != "Content-Type"}
-    return headers | {part.get_content_type(): part.get_content().splitlines() for part in texts}
-
-
-def check_golden(kind: str, folder: Path, *, update: bool) -> None:
-    sent = {name: as_golden(formatted(kind, name)) for name in samples.names()}
-    sent |= {title: as_golden(followed_up(kind, *told)) for title, told in FOLLOW_UPS.items()}
-    now = json.dumps(sent, indent=1, ensure_ascii=False) + "\n"
-    path = folder / f"{kind}.json"
-    if update:
-        path.write_text(now, "utf-8")
-    if not path.exists():
-        pytest.fail(f"{path.name} is missing: run pytest tests/destinations --update-golden and read what it holds")
-    before = path.read_text("utf-8")
-    if before != now:
-        lines = unified_diff(before.splitlines(), now.splitlines(), "golden", "sent now", n=2, lineterm="")
-        pytest.fail("\n".join(list(lines)[:80]), pytrace=False)
 
 
 def check_example(kind: str) -> None:
@@ -231,31 +100,6 @@ def check_statuses(kind: str) -> None:
         answer = HttpAnswer(status, {"retry-after": "17"})
         assert destination.outcome_of(answer, NOW, said, made).hint_s == 17
     assert destination.outcome_of(NoAnswer("connection refused"), NOW, said, made).kind is Class.RETRY
-
-
-def readable(message: Message) -> str:
-    """Everything in a message that a person or a program at the other end can see, as one text."""
-    match message:
-        case HttpRequest():
-            return f"{message.headers} {as_form(message) or opened(message.body)}"
-        case HttpRequests():
-            return " ".join(map(readable, message.requests))
-        case SyslogRecord() | Line():
-            return message.data.decode("utf-8")
-        case Publication():
-            return f"{message.headers} {message.body.decode('utf-8')}"
-        case Notification():
-            return f"{message.title} {' '.join(message.bodies)}"
-        case Mail():
-            mail = email.message_from_bytes(message.content, policy=email.policy.default)
-            parts = [part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"]
-            return f"{mail['subject']} {' '.join(parts)}"
-
-
-def opened(body: bytes) -> str:
-    with suppress(ValueError):
-        return json.dumps(messages_of(body), ensure_ascii=False)
-    return body.decode("utf-8")
 
 
 def check_marks(kind: str) -> None:

@@ -20,8 +20,8 @@ from gateway.domain.alert import Alert, Resource
 from gateway.domain.grant import GoogleGrant
 from gateway.domain.message import GrantedRequest
 from gateway.domain.outcome import OutcomeClass as Class
+from tests.destinations.examples import few_examples
 from tests.destinations.on_call import huge, outcome, sent
-from tests.destinations.test_contract import few_examples
 
 AlertOf = Callable[..., Alert]
 RUN = "https://remediate-1.europe-west1.run.app"

@@ -13,7 +13,7 @@ import pytest
 
 import gateway.destinations
 from gateway.destinations import kinds, load
-from tests.destinations.test_contract import check_golden
+from tests.destinations.legible import check_golden
 
 ROOT = Path(__file__).parents[2]
 LEFT_BEHIND = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "data")

@@ -21,8 +21,8 @@ from gateway.domain.alert import Alert, Resource
 from gateway.domain.grant import EntraGrant
 from gateway.domain.message import GrantedRequest
 from gateway.domain.outcome import OutcomeClass as Class
+from tests.destinations.examples import few_examples
 from tests.destinations.on_call import NOW, huge, outcome, payload, sent
-from tests.destinations.test_contract import few_examples
 from tests.outbound.clouds import cloud
 
 AlertOf = Callable[..., Alert]

@@ -10,8 +10,8 @@ from gateway.domain.alert import Alert
 from gateway.domain.message import HttpAnswer, HttpRequest
 from gateway.domain.outcome import Outcome
 from gateway.domain.snapshot import encode, snapshot_of
+from tests.destinations.examples import example_settings, example_values
 from tests.destinations.on_call import NOW
-from tests.destinations.test_contract import example_settings, example_values
 
 
 def settings_of(kind: str, **changed: str | None) -> Any:

@@ -20,8 +20,8 @@ from gateway.domain.alert import Alert, Resource
 from gateway.domain.gelf import LARGEST
 from gateway.domain.message import Answer, NoAnswer, SyslogRecord, Written
 from gateway.outbound.transports import Transports
+from tests.destinations.examples import read_sample
 from tests.destinations.on_call import NOW
-from tests.destinations.test_contract import read_sample
 from tests.outbound.conftest import Serve
 from tests.outbound.test_syslog_transport import Sink, server_tls
 

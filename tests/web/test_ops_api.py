@@ -10,11 +10,7 @@ from structlog.testing import capture_logs
 
 from gateway import samples
 from gateway.domain.delivery import State
-from gateway.domain.query import (
-    AlertSelection,
-    IncidentSelection,
-    Selection,
-)
+from gateway.domain.query import AlertSelection, IncidentSelection, Selection
 from gateway.ports import StoreUnavailable, UnknownCursor
 from tests.web.ops_world import ISO, TOKEN, FakeOperations, HandClock, get
 

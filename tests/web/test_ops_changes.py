@@ -8,9 +8,7 @@ import pytest
 from aiohttp import ClientSession
 
 from gateway.domain.delivery import State
-from gateway.domain.query import (
-    Selection,
-)
+from gateway.domain.query import Selection
 from tests.web.ops_world import FakeOperations, get, post
 
 
