@@ -23,7 +23,8 @@ from gateway.domain.snapshot import Snapshot
 from gateway.domain.telling import Terms
 from gateway.pipeline.configured import ConfiguredRoute
 from tests.month.estate import HOUR_S, Estate
-from tests.pipeline.gateway_world import Journal, World, a_route
+from tests.pipeline.fakes import Journal
+from tests.pipeline.gateway_world import World, a_route
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _AT_ONCE = 25

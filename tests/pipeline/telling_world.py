@@ -16,7 +16,8 @@ from gateway.domain.telling import Terms
 from gateway.domain.window import Schedule, WhenMuted
 from gateway.domain.window_syntax import parse_windows
 from gateway.pipeline.configured import ConfiguredRoute
-from tests.pipeline.gateway_world import SECOND_US, Receiver, TrialSettings, World, a_route
+from tests.pipeline.fakes import Receiver
+from tests.pipeline.gateway_world import SECOND_US, TrialSettings, World, a_route
 
 ON_CHANGE = Terms(notify=CHANGES)
 TO_THE_MORNING_S = 28_000

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.pipeline.alarm import LONGEST_SLEEP_S, Alarm, on_loop
-from tests.pipeline.gateway_world import FakeClock
+from tests.pipeline.fakes import FakeClock
 
 
 @pytest.fixture

@@ -11,19 +11,9 @@ from gateway.domain.delivery import State
 from gateway.domain.message import Answer, HttpAnswer, NoAnswer
 from gateway.domain.outcome import OutcomeClass
 from gateway.domain.policy import RetryPolicy
+from tests.pipeline.fakes import Sent
 from tests.pipeline.faulty_store import FaultyStore
-from tests.pipeline.gateway_world import (
-    DOWN,
-    OK,
-    REJECTED,
-    SECRET,
-    TOO_LARGE,
-    UNREACHABLE,
-    Sent,
-    World,
-    a_body,
-    a_route,
-)
+from tests.pipeline.gateway_world import DOWN, OK, REJECTED, SECRET, TOO_LARGE, UNREACHABLE, World, a_body, a_route
 
 
 async def test_failed_attempts_follow_the_schedule_and_end_dead(world: World) -> None:

@@ -8,7 +8,8 @@ from gateway.domain.chain import Chain
 from gateway.domain.delivery import State
 from gateway.domain.message import Answer
 from gateway.pipeline.configured import ConfiguredRoute
-from tests.pipeline.gateway_world import DOWN, OK, REJECTED, SECOND_US, Sent, World
+from tests.pipeline.fakes import Sent
+from tests.pipeline.gateway_world import DOWN, OK, REJECTED, SECOND_US, World
 from tests.pipeline.telling_world import TO_THE_MORNING_S, chat, messages, state
 
 AFTER_S = 900

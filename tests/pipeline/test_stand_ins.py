@@ -11,7 +11,8 @@ from gateway.domain.notify import CHANGES
 from gateway.domain.telling import Terms
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.intake import Accepted, Duplicate
-from tests.pipeline.gateway_world import DOWN, OK, REJECTED, SECOND_US, Sent, World, a_body, a_route
+from tests.pipeline.fakes import Sent
+from tests.pipeline.gateway_world import DOWN, OK, REJECTED, SECOND_US, World, a_body, a_route
 from tests.pipeline.telling_world import TO_THE_MORNING_S, chat, grouping, messages, state
 
 AFTER_S = 900
