@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.domain.approval import SOURCE, ApprovalRule, Verdict
+from gateway.domain.approval import SOURCE, Verdict
 from gateway.domain.delivery import State
 from gateway.domain.filter import Filter, parse_filter
-from gateway.domain.notify import CHANGES
 from gateway.domain.optix import console_url, parse
 from gateway.domain.silence import Silence
-from gateway.domain.telling import Terms
 from gateway.pipeline.approvals import Links
-from gateway.pipeline.configured import ConfiguredRoute
-from tests.pipeline.gateway_world import DOWN, HOUR_S, OK, SECOND_US, World, a_body, a_route
+from tests.pipeline.approving import HOUR_US, OPEN, approve, asking
+from tests.pipeline.gateway_world import DOWN, HOUR_S, OK, World, a_body, a_route
 
 KEY = "planted-signing-key-of-some-length"
-HOUR_US = int(HOUR_S) * SECOND_US
-OPEN = [{"resourceInfo": "bucket", "state": "OPEN"}]
-
-
-def asking(name: str = "soc", *, notify: str = "", hours: int = 24, **more: Any) -> ConfiguredRoute:
-    route = replace(a_route(name, **more), approval=ApprovalRule(hours * HOUR_US, notify))
-    return replace(route, terms=Terms(notify=CHANGES))
-
-
-async def approve(world: World, *alerts: str, route: str = "soc", who: str = "ann") -> tuple[str, ...]:
-    ids = [f"{alert}.{route}" for alert in alerts]
-    changed = await world.approvals.rule(ids, Verdict.APPROVED, who=who, why="")
-    await world.settled()
-    return changed
 
 
 async def test_nothing_is_sent_before_somebody_approves(world: World) -> None:

@@ -15,8 +15,8 @@ from gateway.domain.filter import parse_filter
 from gateway.domain.remediation import Guard
 from gateway.domain.telling import Terms
 from gateway.pipeline.configured import ConfiguredRoute
+from tests.pipeline.approving import OPEN, approve, asking
 from tests.pipeline.gateway_world import DOWN, TrialSettings, World, a_route
-from tests.pipeline.test_approvals import OPEN, approve, asking
 
 
 async def approved_and_down(world: World, route: ConfiguredRoute, *, names: str = "a b") -> str:
