@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -66,6 +66,23 @@ def parse(source: str, body: bytes) -> Alert | Unreadable:
     except RecursionError:
         problem = Problem.NOT_AN_ALERT if body.lstrip().startswith(b"{") else Problem.NOT_JSON
         return Unreadable(problem, "the body is nested too deeply to be read")
+
+
+class NotNarrowed(Exception):
+    """Nothing can be taken out of the event: reading it once more, from where less room is left, went too deep."""
+
+
+def keep_resources(body: bytes, kept: Sequence[bool]) -> bytes:
+    """An alert's event with those of its resources alone, in UTF-8. `kept`: for each that `parse` finds in it."""
+    try:
+        event = _tame(_load(_decode(body)))
+    except RecursionError:
+        raise NotNarrowed("the event is nested too deeply for resources to be taken out of it") from None
+    payload = event["payloadData"] if isinstance(event, dict) else None
+    assert isinstance(payload, dict)  # noqa: S101 - it is an alert
+    found = _items(payload["affectedResources"])
+    payload["affectedResources"] = [item for item, is_kept in zip(found, kept, strict=True) if is_kept]
+    return json.dumps(event, ensure_ascii=False).encode()
 
 
 def incident_key(source: str, environment: str, alert_id: str) -> str:
@@ -232,8 +249,12 @@ def _labels(value: JSON) -> tuple[str, ...]:
 
 
 def _resources(value: JSON) -> tuple[Resource, ...]:
+    return tuple([_resource(item) for item in _items(value)])
+
+
+def _items(value: JSON) -> list[JSON]:
     items = value if isinstance(value, list) else [value]
-    return tuple([_resource(item) for item in items if item is not None])
+    return [item for item in items if item is not None]
 
 
 def _resource(value: JSON) -> Resource:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,6 +10,7 @@ from typing import NamedTuple
 from gateway.domain.alert import Alert
 from gateway.domain.condition import Match, Reading
 from gateway.domain.filter import Filter
+from gateway.domain.optix import keep_resources
 from gateway.domain.pattern import fold
 
 HOURLY = 10
@@ -46,15 +46,8 @@ def narrowed(alert: Alert, passing_: Sequence[bool]) -> Alert:
 
 
 def narrowed_body(body: bytes, passing_: Sequence[bool]) -> bytes:
-    """The event as received with those resources alone: byte for byte where they are all."""
-    if all(passing_):
-        return body
-    event = json.loads(body, strict=False)
-    payload = event["payloadData"]
-    listed = payload["affectedResources"]
-    resources = [each for each in (listed if isinstance(listed, list) else [listed]) if each is not None]
-    payload["affectedResources"] = [each for each, passes in zip(resources, passing_, strict=True) if passes]
-    return json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
+    """The event as received with those resources alone: byte for byte where they are all. Raises NotNarrowed."""
+    return body if all(passing_) else keep_resources(body, passing_)
 
 
 def locks_of(alert: Alert) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from gateway.domain.alert import JSON, Alert
 from gateway.domain.change import Reason
 from gateway.domain.delivery import NewDelivery
 from gateway.domain.notify import written
-from gateway.domain.optix import Unreadable, parse
+from gateway.domain.optix import NotNarrowed, Unreadable, parse
 from gateway.domain.query import DeliveryRow
 from gateway.domain.remediation import narrowed, narrowed_body, passing
 from gateway.domain.route import RouteTable, Verdict
@@ -90,12 +90,12 @@ def _open_question(made: NewDelivery) -> str:
 def _request(route: ConfiguredRoute, alert: Alert, body: bytes, now_us: int) -> dict[str, JSON]:
     context = Context(f"example-1.{route.name}", route.name, body, datetime.fromtimestamp(now_us / 1_000_000, UTC))
     secrets = route.settings.secrets()
-    if route.guard:
-        passes = passing(alert, route.filter)
-        alert, context = narrowed(alert, passes), replace(context, body=narrowed_body(body, passes))
     try:
+        if route.guard:
+            passes = passing(alert, route.filter)
+            alert, context = narrowed(alert, passes), replace(context, body=narrowed_body(body, passes))
         return shown(route.destination.format(alert, context, route.settings), secrets)
-    except FormatFault as fault:
+    except (FormatFault, NotNarrowed) as fault:
         return {"fault": mask(str(fault), secrets)}
 
 

@@ -20,6 +20,7 @@ from gateway.domain.cel_fields import ExpressionFailed, Facts
 from gateway.domain.condition import Reading
 from gateway.domain.delivery import Claim, State
 from gateway.domain.message import Answer
+from gateway.domain.optix import NotNarrowed
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.remediation import NOTHING_OPEN, Begun, Guard, Work, locks_of, narrowed, narrowed_body, passing
 from gateway.domain.retry import Step
@@ -72,7 +73,10 @@ class Guarded:
         passes = await self._still_open(alert, passing(alert, route.filter))
         if not any(passes):
             return Tried(Outcome(OutcomeClass.OK, NOTHING_OPEN), None, Step(State.SUPERSEDED))
-        alert, context = narrowed(alert, passes), replace(context, body=narrowed_body(context.body, passes))
+        try:
+            alert, context = narrowed(alert, passes), replace(context, body=narrowed_body(context.body, passes))
+        except NotNarrowed as why:
+            return _parked(str(why), "guard")
         if route.approval is None and (said := too_many(route, alert)):
             return _parked(said, "guard")
         return await self._changing(route, route.guard, claim, alert, context, send, agreed)
