@@ -30,6 +30,7 @@ from gateway.domain.alert import Alert
 from gateway.domain.message import Answer, AwsAccess, AwsRequest, HttpAnswer
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.remediation import Step, StepWord
+from gateway.domain.text import delimited
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _HOST = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
@@ -58,16 +59,13 @@ class S3PublicAcl:
     def asks(self, target: Target, settings: S3PublicAclSettings) -> str:
         groups = "AllUsers and AuthenticatedUsers" if settings.authenticated_users else "AllUsers"
         permission = PERMISSIONS.get(target.rule.strip().upper(), "?")
-        account = target.environment or "?"
-        return (
-            f"remove {permission} and FULL_CONTROL of {groups} from the bucket {target.resource} in account {account}"
-        )
+        bucket, account = delimited(target.resource), delimited(target.environment) if target.environment else "?"
+        return f"remove {permission} and FULL_CONTROL of {groups} from the bucket {bucket} in account {account}"
 
     def refuses(self, target: Target) -> str:
         if target.rule.strip().upper() not in self.rules:
-            return (
-                f"the rule {target.rule[:40]} is not about the ACL of a bucket: name {', '.join(self.rules)} in RULES"
-            )
+            rule = delimited(target.rule[:40])
+            return f"the rule {rule} is not about the ACL of a bucket: name {', '.join(self.rules)} in RULES"
         if not _ACCOUNT.fullmatch(target.environment):
             return (
                 "the alert's environment is no AWS account number of 12 digits, so whose bucket it is cannot be checked"

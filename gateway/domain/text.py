@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -97,6 +99,19 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """`plain`, with every run of white space as one blank: for titles, subjects and header fields."""
     return " ".join(plain(text).split())
+
+
+_BARE_NAME = re.compile(r"[A-Za-z0-9._/:-]+")
+
+
+def delimited(name: str) -> str:
+    """A name inside a sentence: as it is where nobody can take it for anything else, or else as a JSON text, with every
+    character escaped that is not seen. Two names never look the same.
+    """
+    if _BARE_NAME.fullmatch(name):
+        return name
+    quoted = json.dumps(name, ensure_ascii=False)
+    return "".join([c if c.isprintable() and c not in _FILLERS else json.dumps(c)[1:-1] for c in quoted])
 
 
 def is_visible(text: str) -> bool:

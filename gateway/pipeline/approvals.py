@@ -16,6 +16,7 @@ from gateway.domain.alert import JSON, Alert
 from gateway.domain.approval import ApprovalRow, Ruling, Verdict
 from gateway.domain.delivery import NewAlert, NewDelivery
 from gateway.domain.optix import console_url, parse
+from gateway.domain.text import one_line
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.dispatch import Dispatcher
 from gateway.pipeline.plan import Plan, plan_of
@@ -180,10 +181,7 @@ class Approvals:
 
     def _event(self, row: ApprovalRow, alert: Alert, plan: Plan) -> dict[str, JSON]:
         listed = alert.resources[:_MOST_RESOURCES]
-        how = f"optix-gateway approvals approve {row.delivery} --plan {plan.id}"
         link = self._links.to(row)
-        again = f"{_sentence(row.why)} " if row.why else ""
-        details = f"{plan.text}. {again}{_sentence(approval.waits_until(row.expires_us))} By command: {how}"
         return {
             "eventType": approval.EVENT_TYPE,
             "payloadData": {
@@ -193,12 +191,24 @@ class Approvals:
                 "provider": alert.provider,
                 "ruleNumber": alert.rule,
                 "score": alert.score,
-                "alertSummary": f"Approve? {row.route}: {alert.summary}",
-                "alertDetails": f"{details}, or at {link}" if link else details,
+                "alertSummary": f"Approve? {row.route}: {one_line(alert.summary)}",
+                "alertDetails": _details(row, plan, link),
                 "affectedResources": [{"resourceInfo": r.info, "state": r.state} for r in listed],
                 approval.LINK: link or console_url(alert),
             },
         }
+
+
+def _details(row: ApprovalRow, plan: Plan, link: str) -> str:
+    """What others had a hand in stands at the end: there nobody takes it for the command, and a chat cuts it first."""
+    again = f"{_sentence(one_line(row.why))} " if row.why else ""
+    lines = [
+        _sentence(approval.waits_until(row.expires_us)),
+        f"By command: optix-gateway approvals approve {row.delivery} --plan {plan.id}",
+        *([f"Or at: {link}"] if link else []),
+        f"{again}What would be done: {plan.text}",
+    ]
+    return "\n".join(lines)
 
 
 def _sentence(text: str) -> str:

@@ -12,7 +12,7 @@ from gateway.destinations._remedy import Target
 from gateway.domain import approval
 from gateway.domain.alert import Alert
 from gateway.domain.remediation import NOTHING_OPEN, narrowed, passing
-from gateway.domain.text import code_points, fit_list
+from gateway.domain.text import code_points, delimited, fit_list
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.mask import mask
 
@@ -48,11 +48,12 @@ def plan_of(route: ConfiguredRoute, alert: Alert) -> Plan:
         steps = tuple(remedy.asks(target, route.settings) for target in targets)
         lead = f"on {len(steps)} resources: " if len(steps) > 1 else ""
     else:
-        steps = tuple(target.resource for target in targets)
+        steps = tuple(delimited(target.resource) for target in targets)
         lead = f"{_name(route)} is sent the alert with {len(steps)} OPEN resource{'s' * (len(steps) != 1)}: "
     text = lead + fit_list(steps, _LONGEST_PLAN, code_points) if steps else f"nothing: {NOTHING_OPEN}"
     tried = _DRY_RUN if route.guard.dry_run else ""
-    return Plan(tried + text, steps, approval.plan_id((*_receiver(route), tried, *steps)))
+    names = json.dumps([target.resource for target in targets])
+    return Plan(tried + text, steps, approval.plan_id((*_receiver(route), tried, names, *steps)))
 
 
 def too_many(route: ConfiguredRoute, alert: Alert) -> str:

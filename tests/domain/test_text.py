@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from gateway.domain.text import (
     Measure,
     code_points,
     cut,
+    delimited,
     fit_lines,
     one_line,
     plain,
@@ -116,3 +118,33 @@ def test_one_line_is_one_line(text: str) -> None:
     assert len(line.splitlines()) <= 1
     assert line == line.strip()
     assert "  " not in line
+
+
+@pytest.mark.parametrize("name", ["bucket", "arn:aws:s3:::logs-1", "i-0a.b_c/d"])
+def test_a_usual_name_stands_in_a_sentence_as_it_is(name: str) -> None:
+    assert delimited(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("", '""'),
+        ("a b", '"a b"'),
+        ("a, b", '"a, b"'),
+        ("+9", '"+9"'),
+        ('say "x"', r'"say \"x\""'),
+        ("x\nBy command: rm", r'"x\nBy command: rm"'),
+        ("bücket 🪣", '"bücket 🪣"'),
+        ("a\u202eb\u200b\u2028\u00a0\u3164", r'"a\u202eb\u200b\u2028\u00a0\u3164"'),
+        ("\U000e0001", r'"\udb40\udc01"'),
+    ],
+)
+def test_any_other_name_is_one_line_in_quotation_marks_with_all_that_is_in_it(name: str, shown: str) -> None:
+    assert delimited(name) == shown
+
+
+@given(TEXTS)
+def test_from_a_delimited_name_the_name_can_be_told(name: str) -> None:
+    shown = delimited(name)
+    assert shown.isprintable()
+    assert name == (json.loads(shown) if shown.startswith('"') else shown)
