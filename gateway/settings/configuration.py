@@ -73,11 +73,21 @@ def _warnings(settings: GatewaySettings, routes: Sequence[ConfiguredRoute], now:
         if route.schedule and route.schedule.opens_at(now) is None:
             fate = "waits for good" if route.when_muted is WhenMuted.HOLD else "is not sent"
             yield f'route "{route.name}": ACTIVE and MUTE leave it no hour from now on, so what it takes {fate}'
+    yield from _untold_requests(routes)
     if settings.allow_unauthenticated:
         yield f"GATEWAY_ALLOW_UNAUTHENTICATED: whoever reaches {settings.listen} can send alerts"
     if settings.ops_listen and not settings.ops_listen.is_loopback and not settings.ops_token:
         place = f"the ops listener on {settings.ops_listen}"
         yield f"{place} has no GATEWAY_OPS_TOKEN: its page and API refuse everyone"
+
+
+def _untold_requests(routes: Sequence[ConfiguredRoute]) -> Iterator[str]:
+    off = {route.name for route in routes if not route.policy.enabled}
+    for route in routes:
+        if route.approval and route.approval.notify in off:
+            named = f'APPROVAL_NOTIFY names "{route.approval.notify}", which has ENABLED=false'
+            fate = "nobody is told of its requests until that is enabled, and what nobody approves in time is cancelled"
+            yield f'route "{route.name}": {named}: {fate}'
 
 
 def _unknown_sources(route: ConfiguredRoute, settings: GatewaySettings) -> Iterator[str]:

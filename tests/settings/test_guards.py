@@ -47,6 +47,17 @@ def test_a_request_may_be_told_to_another_route() -> None:
     assert asking.approval == ApprovalRule(2 * HOUR_US, "chat")
 
 
+def test_that_nobody_is_told_of_requests_is_doubted() -> None:
+    asking, off = environ(APPROVAL="required", APPROVAL_NOTIFY="chat"), environ("CHAT", ENABLED="false")
+    assert read_configuration(asking | off, need_sources=False).warnings == (
+        (
+            'route "fix": APPROVAL_NOTIFY names "chat", which has ENABLED=false: nobody is told of its requests until'
+            " that is enabled, and what nobody approves in time is cancelled"
+        ),
+    )
+    assert read_configuration(asking | environ("CHAT"), need_sources=False).warnings == ()
+
+
 def test_a_remediation_only_says_what_it_would_do_unless_told_otherwise() -> None:
     (route,) = read(environ(REMEDIATION="true", **NAMED))
     assert route.guard == Guard(hourly=10, dry_run=True)
