@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from gateway.settings.database import POSTGRES_MISSING, PostgresUrl, postgres_is_installed
 from gateway.settings.envfile import read_layers
-from gateway.settings.gateway import DEFAULT_SOURCE, GatewaySettings
+from gateway.settings.gateway import DEFAULT_SOURCE, Address, GatewaySettings
 from gateway.settings.keys import Keys, unknown_keys
 from gateway.settings.mistakes import ENVIRONMENT, ConfigurationMistakes, Mistake, or_nearest
 from gateway.settings.names import PREFIX, SETTINGS, SOURCE_KEYS, Named, take_apart
@@ -70,6 +71,7 @@ def read_serving(named: Named, mistakes: list[Mistake], *, need_sources: bool) -
     _check_pairs(given.own)
     _check_database(settings, given.own)
     _check_addresses(settings, given.own)
+    _check_links(settings, given.own)
     incomplete = _check_credentials(settings, given)
     if need_sources and not incomplete and not _anybody_may_send(settings):
         mistakes.append(Mistake(ENVIRONMENT, None, "GATEWAY_AUTH_VALUES", _NO_CREDENTIALS))
@@ -158,6 +160,24 @@ def _check_addresses(settings: GatewaySettings, keys: Keys) -> None:
         key = next((k for k in ("GATEWAY_OPS_LISTEN", "GATEWAY_LISTEN") if k in keys.values), "")
         if key and key not in keys.broken:
             keys.refuse(key, f"webhooks and the ops page cannot both listen on {settings.listen}. Choose another port.")
+
+
+def _check_links(settings: GatewaySettings, keys: Keys) -> None:
+    """That whoever follows a link in a request for approval is answered."""
+    if not settings.approval_url or not settings.approval_key:
+        return
+    if settings.ops_listen is None:
+        keys.refuse("GATEWAY_APPROVAL_URL", "GATEWAY_OPS_LISTEN is empty, so nothing answers there. Set that as well.")
+        return
+    reached = Address(urlsplit(settings.approval_url).hostname or "", 0)
+    if not settings.ops_token and not reached.is_loopback and "GATEWAY_OPS_TOKEN" not in keys.broken:
+        keys.refuse("GATEWAY_APPROVAL_URL", _REFUSED_LINKS)
+
+
+_REFUSED_LINKS = (
+    "without GATEWAY_OPS_TOKEN the ops listener answers to loopback names only, and to every such link with 403."
+    " Set GATEWAY_OPS_TOKEN too; who follows a link needs no token."
+)
 
 
 def _check_credentials(settings: GatewaySettings, given: _Given) -> bool:

@@ -14,7 +14,7 @@ from tests.cli.conftest import Run, Start
 from tests.cli.test_deliveries import wait_for
 
 KEY = "planted-approval-key-4c1e"
-LINKS = {"GATEWAY_APPROVAL_URL": "http://optix.example.internal", "GATEWAY_APPROVAL_KEY": KEY}
+LINKS = {"GATEWAY_APPROVAL_URL": "http://localhost:8081", "GATEWAY_APPROVAL_KEY": KEY}
 ASKS = {"GATEWAY_ROUTES__ALL__APPROVAL": "required"}
 FIXES = {
     "GATEWAY_ROUTES__ALL__REMEDIATION": "true",

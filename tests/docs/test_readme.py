@@ -239,6 +239,7 @@ def test_the_two_commands_stand_on_the_first_screen() -> None:
 
 SECRETS = {
     "GATEWAY_AUTH_VALUES_FILE": "a-long-value",
+    "GATEWAY_OPS_TOKEN_FILE": "a-long-token",
     "URL_FILE": "https://receiver.example/hook",
 }
 

@@ -12,6 +12,7 @@ from gateway.settings.configuration import read_configuration
 from gateway.settings.mistakes import ConfigurationMistakes
 
 NAMED = {"ENVIRONMENTS": "444123456780", "RULES": "AR-251"}
+KEY = "a-long-text-chosen-by-chance"
 HOUR_US = 3_600_000_000
 
 
@@ -157,9 +158,40 @@ def test_what_a_guarded_route_is_sent_is_for_its_own_filter_to_say() -> None:
 
 @pytest.mark.parametrize(("given", "missing"), [("URL", "KEY"), ("KEY", "URL")])
 def test_links_need_their_address_and_their_key(given: str, missing: str) -> None:
-    values = {"URL": "https://optix.example.internal", "KEY": "a-long-text-chosen-by-chance"}
+    values = {"URL": "https://optix.example.internal", "KEY": KEY}
     ((_, said),) = mistakes({f"GATEWAY_APPROVAL_{given}": values[given]})
     assert f"GATEWAY_APPROVAL_{missing} is missing" in said
+
+
+LINKS = {"GATEWAY_APPROVAL_URL": "https://optix.example.internal", "GATEWAY_APPROVAL_KEY": KEY}
+
+
+def test_links_that_the_ops_listener_would_refuse_are_a_mistake() -> None:
+    ((key, said),) = mistakes(LINKS)
+    assert key == "GATEWAY_APPROVAL_URL"
+    assert said == (
+        "without GATEWAY_OPS_TOKEN the ops listener answers to loopback names only, and to every such link with 403."
+        " Set GATEWAY_OPS_TOKEN too; who follows a link needs no token."
+    )
+
+
+def test_links_to_no_listener_are_a_mistake() -> None:
+    ((key, said),) = mistakes({**LINKS, "GATEWAY_OPS_LISTEN": "", "GATEWAY_OPS_TOKEN": "t"})
+    assert key == "GATEWAY_APPROVAL_URL"
+    assert said == "GATEWAY_OPS_LISTEN is empty, so nothing answers there. Set that as well."
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"GATEWAY_OPS_TOKEN": "t"},
+        {"GATEWAY_APPROVAL_URL": "http://127.0.0.1:8081"},
+        {"GATEWAY_APPROVAL_URL": "http://LOCALHOST:8081/"},
+        {"GATEWAY_APPROVAL_URL": "http://[::1]:8081"},
+    ],
+)
+def test_links_that_are_answered_are_none(more: dict[str, str]) -> None:
+    assert read_configuration(LINKS | more, need_sources=False).gateway.approval_url
 
 
 @pytest.mark.parametrize("key", ["short", "nineteen-characters"])
@@ -170,8 +202,8 @@ def test_a_key_that_is_too_short_is_refused_and_not_shown(key: str) -> None:
 
 
 def test_the_key_is_a_secret_and_guards_are_part_of_the_revision() -> None:
-    links = {"GATEWAY_APPROVAL_URL": "https://o.example", "GATEWAY_APPROVAL_KEY": "a-long-text-chosen-by-chance"}
+    links = LINKS | {"GATEWAY_OPS_TOKEN": "t"}
     configuration = read_configuration(links | environ(), need_sources=False)
-    assert "a-long-text-chosen-by-chance" in configuration.secrets()
+    assert KEY in configuration.secrets()
     asking = read_configuration(links | environ(APPROVAL="required"), need_sources=False)
     assert asking.revision != configuration.revision
