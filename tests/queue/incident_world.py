@@ -14,10 +14,11 @@ from gateway.domain.severity import severity_of
 from gateway.domain.snapshot import Snapshot, decode, digest_of, encode, snapshot_of
 from gateway.domain.telling import State, Terms
 from gateway.ports import Store
-from tests.queue.store_world import LEASES, SECOND_US, a_result, an_alert
+from tests.queue.store_world import LEASES, SECOND_US, a_result, an_alert, state_of
 
 TOLD_CHANGES = Terms(notify=CHANGES)
 GROUPED = Terms(notify=CHANGES, grouping=Grouping(("rule",), 30 * SECOND_US, 300 * SECOND_US, most=3))
+"""A group waits 30 s for its first message, 300 s between messages, and is full with 3."""
 
 
 def snapshot(*listed: str, score: float | None = 83) -> Snapshot:
@@ -81,3 +82,7 @@ async def end(store: Store, claim: Claim, state: Ended, *, delay_s: float = 0) -
 
 def carried(claim: Claim) -> list[str]:
     return [claim.delivery_id, *(member.delivery_id for member in claim.members)]
+
+
+async def states(store: Store, names: list[str]) -> set[Ended]:
+    return {await state_of(store, name) for name in names}
