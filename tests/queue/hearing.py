@@ -7,9 +7,7 @@ from gateway.domain.snapshot import Snapshot, digest_of, encode
 from gateway.domain.telling import Terms
 from gateway.ports import Store
 from tests.queue.incident_world import a_state, told, words
-from tests.queue.store_world import LEASES, SECOND_US, a_record, a_result
-
-HOUR_US = 3600 * SECOND_US
+from tests.queue.store_world import LEASES, a_record, a_result
 
 
 async def sent(

@@ -8,9 +8,8 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -18,50 +17,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gateway.domain.change import apply, compare
 from gateway.domain.delivery import Claim, MemberResult, NewDelivery, State
-from gateway.domain.notify import is_worth, parse_notify
+from gateway.domain.notify import is_worth
 from gateway.domain.query import Selection
 from gateway.domain.snapshot import Snapshot, decode, digest_of, encode
-from gateway.domain.telling import Terms
-from tests.queue.incident_world import GROUPED, a_state, snapshot, told
+from tests.queue.incident_world import a_state, snapshot
 from tests.queue.postgres_world import PostgresEngine
 from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, Engine, SqliteEngine, a_result
+from tests.queue.telling_routes import ENDS, KEYS, NIGHT_S, PICKS, ROUTES, STATES, UNFINISHED, WAITING, Incident, Row
 
 T = TypeVar("T")
-Incident: TypeAlias = tuple[str, str]
-
-WANTED = parse_notify("new,grew")
-ROUTES = {
-    "a": told("a")[0],
-    "b": told("b", supersede=False)[0],
-    "g": told("g", GROUPED, group="all")[0],
-    "h": told("h", hold="window")[0],
-    "n": told("n", Terms(notify=WANTED), hold="window")[0],
-    "m": told("m", Terms(notify=WANTED))[0],
-}
-"""One that wants the newest state, one that wants all, one in groups, and one that is silent now; one of these and one
-of the first kind that want to hear of few changes.
-"""
-
-LATEST = {name for name, delivery in ROUTES.items() if delivery.supersede}
-WAITING = {name for name, delivery in ROUTES.items() if delivery.hold or delivery.group}
-
-NIGHT_S = 200
-KEYS = st.sampled_from(["k", "k", "k", "l"])
-ENDS = st.sampled_from([State.DELIVERED, State.DELIVERED, State.PENDING, State.DEAD])
-STATES = st.sampled_from([("b1",), ("b1", "b2"), ("b2",), ("-b1",), ("-b1", "b2")])
-PICKS = st.integers(0, 1000)
-UNFINISHED = {State.PENDING, State.SENDING}
-
-
-@dataclass(frozen=True)
-class Row:
-    """A delivery: what it tells to whom. `number`: of its alert."""
-
-    id: str
-    number: int
-    incident: Incident
-    says: Snapshot
-    held: bool = False
 
 
 class TellingMachine(RuleBasedStateMachine):

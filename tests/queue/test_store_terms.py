@@ -10,10 +10,11 @@ from gateway.domain.flap import FlapRule
 from gateway.domain.notify import CHANGES
 from gateway.domain.telling import Terms
 from gateway.ports import Store
-from tests.queue.hearing import HOUR_US, deliver, end, passed_over, sent
+from tests.queue.hearing import deliver, end, passed_over, sent
 from tests.queue.incident_world import a_state, memory, seen, snapshot, told, words
-from tests.queue.store_world import LEASES, FakeClock
+from tests.queue.store_world import LEASES, SECOND_US, FakeClock
 
+HOUR_US = 3600 * SECOND_US
 GREW = Terms(notify=frozenset({Reason.GREW}))
 
 
