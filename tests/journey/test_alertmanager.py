@@ -15,7 +15,7 @@ import pytest
 from aiohttp import ClientError, ClientSession
 
 from tests.journey.journey_world import Client, a_body, a_gateway, a_route, environment, session, until
-from tests.journey.test_planted_secrets import closed_port
+from tests.load.program import free_port
 from tests.services import require
 
 PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
@@ -75,7 +75,7 @@ async def delivered(client: Client, **payload: object) -> None:
 
 
 async def test_an_alert_stands_there_once_changes_its_severity_and_is_resolved(tmp_path: Path) -> None:
-    port = closed_port()
+    port = free_port()
     async with alertmanager(tmp_path, port), a_gateway(routed(tmp_path, port)) as (_, client):
         await delivered(client, affectedResources=[OPEN])
         (first,) = await held(port)
@@ -95,7 +95,7 @@ async def test_an_alert_stands_there_once_changes_its_severity_and_is_resolved(t
 
 
 async def test_what_came_while_it_was_away_is_there_once_when_it_is_back(tmp_path: Path) -> None:
-    port = closed_port()
+    port = free_port()
     async with alertmanager(tmp_path, port):
         pass
     async with a_gateway(routed(tmp_path, port)) as (_, client):
@@ -114,7 +114,7 @@ async def attempted(client: Client, alert: str) -> bool:
 async def test_each_replica_gets_every_alert_and_one_that_is_down_holds_up_no_other(tmp_path: Path) -> None:
     (tmp_path / "1").mkdir()
     (tmp_path / "2").mkdir()
-    first, second = closed_port(), closed_port()
+    first, second = free_port(), free_port()
     async with alertmanager(tmp_path / "1", first), a_gateway(routed(tmp_path, first, second)) as (_, client):
         alerts = [await client.accepted(a_body(f"A-{n}", affectedResources=[OPEN])) for n in range(8)]
         await until(lambda: holds(first, 8))
