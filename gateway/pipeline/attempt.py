@@ -13,13 +13,14 @@ from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import Alert
 from gateway.domain.condition import Reading
 from gateway.domain.delivery import AttemptRecord, Claim, PutOff, Recorded, Result, State
-from gateway.domain.message import Answer, HttpAnswer, HttpAnswers, HttpRequest, MailAnswer
+from gateway.domain.message import Answer, HttpAnswer, HttpAnswers, MailAnswer
 from gateway.domain.outcome import Outcome, OutcomeClass
 from gateway.domain.retry import Step, next_step
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.guarded import Guarded, Tried
 from gateway.pipeline.lane import Lane
 from gateway.pipeline.mask import mask
+from gateway.pipeline.message import format_message
 from gateway.pipeline.parcel import MOOT, Parcel
 from gateway.pipeline.recent import Recent
 from gateway.pipeline.waiting import Silencing, wait_of
@@ -38,7 +39,6 @@ _KEPT_PREFIXES = ("x-ratelimit-", "ratelimit-")
 _OF_ONE = frozenset({"rejected", "too_large", "format"})
 """Why a group is given up that one of it alone may have caused: then each of them goes alone."""
 
-_IDEMPOTENCY = "Idempotency-Key"
 _UNTIL_STORED = AsyncRetrying(
     retry=retry_if_exception_type(StoreUnavailable), wait=wait_exponential(0.1, max=5), reraise=True
 )
@@ -134,9 +134,7 @@ class Courier:
 
     async def _send(self, route: ConfiguredRoute, alert: Alert, context: Context) -> Tried:
         """Raises FormatFault."""
-        message = route.destination.format(alert, context, route.settings)
-        if route.guard and isinstance(message, HttpRequest):
-            message = _once(message, context.delivery_id)
+        message = format_message(route, alert, context)
         answer = await self._transport.send(message, route.policy.timeout_s)
         return Tried(judged(route, answer, self._now(), context, self._secrets_of(route)), answer)
 
@@ -224,13 +222,6 @@ def _kept(answer: Answer | None) -> Mapping[str, str]:
     return {
         name: value for name, value in answer.headers.items() if name in KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)
     }
-
-
-def _once(message: HttpRequest, delivery_id: str) -> HttpRequest:
-    """With the key by which a function can tell that it is asked for the same thing again."""
-    if any(name.lower() == _IDEMPOTENCY.lower() for name, _ in message.headers):
-        return message
-    return replace(message, headers=(*message.headers, (_IDEMPOTENCY, delivery_id)))
 
 
 def judged(route: ConfiguredRoute, answer: Answer, now: datetime, context: Context, secrets: Sequence[str]) -> Outcome:

@@ -19,6 +19,7 @@ from gateway.domain.telling import Decision, Word
 from gateway.pipeline.choosing import Chooser
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.mask import mask, shown
+from gateway.pipeline.message import format_message
 from gateway.pipeline.plan import plan_of
 from gateway.pipeline.waiting import Silencing
 
@@ -94,7 +95,7 @@ def _request(route: ConfiguredRoute, alert: Alert, body: bytes, now_us: int) -> 
         if route.guard:
             passes = passing(alert, route.filter)
             alert, context = narrowed(alert, passes), replace(context, body=narrowed_body(body, passes))
-        return shown(route.destination.format(alert, context, route.settings), secrets)
+        return shown(format_message(route, alert, context), secrets)
     except (FormatFault, NotNarrowed) as fault:
         return {"fault": mask(str(fault), secrets)}
 

@@ -27,7 +27,9 @@ _SHORTEST_PART = 8
 _UNCHANGED = re.compile(r"[A-Za-z0-9_-]{12,}")  # the same in every escaping, be it an escaping of an escaping
 _REPEATED_LENGTH = 256
 _CUT_LENGTH = 150
-_SHOWN_HEADERS = frozenset({"content-type", "accept", "user-agent", "webhook-id", "webhook-timestamp"})
+_SHOWN_HEADERS = frozenset(
+    {"content-type", "accept", "user-agent", "webhook-id", "webhook-timestamp", "idempotency-key"}
+)
 _SHOWN_PREFIXES = ("ce-", "optix-gateway-")
 
 

@@ -196,13 +196,13 @@ async def test_the_trail_says_what_was_asked_by_which_alert_with_what_result(wor
 
 
 async def test_each_attempt_carries_the_same_key(world: World) -> None:
-    keys: list[str] = []
+    sent: list[dict[str, str]] = []
 
     class Listening:
         async def send(self, message: Message, timeout_s: float) -> Answer:  # noqa: ARG002 - the port's names
             assert isinstance(message, HttpRequest)
-            keys.append(dict(message.headers)["Idempotency-Key"])
-            return DOWN if len(keys) == 1 else OK
+            sent.append(dict(message.headers))
+            return DOWN if len(sent) == 1 else OK
 
         async def close(self) -> None: ...
 
@@ -210,7 +210,12 @@ async def test_each_attempt_carries_the_same_key(world: World) -> None:
     world.courier._transport = Listening()
     made = await alert(world, "bucket")
     await world.pass_time(60)
-    assert keys == [f"{made}.fix", f"{made}.fix"]
+    assert [headers["Idempotency-Key"] for headers in sent] == [f"{made}.fix"] * 2
+    body = a_body(affectedResources=listed("bucket"))
+    shown = (await world.operations.explain(body, "optix")).requests["fix"]["headers"]
+    assert isinstance(shown, dict)
+    assert set(shown) == set(sent[0])
+    assert shown["Idempotency-Key"] == "example-1.fix"
 
 
 @pytest.mark.parametrize("call", ["begin_work", "end_work"])
