@@ -19,6 +19,7 @@ ON CONFLICT (delivery) DO UPDATE SET asked_us = excluded.asked_us, expires_us = 
     decided_us = NULL, who = '', plan_id = '', why = CASE WHEN approval.verdict = 'approved'
     THEN 'asked again: what ' || approval.who || ' approved has changed since' ELSE '' END
 WHERE approval.verdict NOT IN ('', 'approved') OR (approval.verdict = 'approved' AND approval.plan_id <> ?)
+RETURNING delivery
 """
 _HOLD = "UPDATE delivery SET hold = ? WHERE id = ?"
 _PLACE = "SELECT id, route, key, state, remembers FROM delivery WHERE alert = ? AND route = ?"
@@ -73,7 +74,7 @@ def _ask(book: Book, request: Request) -> ApprovalRow | None:
         return None
     row, _, key, *_ = found
     values = (row, key, book.now_us(), request.expires_us, request.plan_id)
-    if book.db.execute(_ASK_AGAIN, values).rowcount:
+    if book.db.execute(_ASK_AGAIN, values).fetchone():
         book.db.execute(_HOLD, (APPROVAL_HOLD, row))
     return _row(book, book.db.execute(_ONE, (row,)).fetchone())
 

@@ -48,7 +48,10 @@ UNTRIED = """
 SELECT id, head, stands_in_for, due_us FROM delivery
 WHERE route = ? AND key = ? AND state < 2 AND state = 0 AND first_us = 0 AND (hold <> '' OR stands_in_for <> '')
 """
-PARKED = "SELECT id, head FROM delivery WHERE route = ? AND key = ? AND state = 2 AND first_us = 0"
+# Never sent: parked before it was tried, or by the last gate, which asked a person about it ('approval').
+PARKED = """
+SELECT id, head FROM delivery WHERE route = ? AND key = ? AND state = 2 AND (first_us = 0 OR hold = 'approval')
+"""
 LIVE = """
 SELECT id, alert, state, first_us, hold <> '' OR stands_in_for <> '',
        CASE WHEN cluster <> '' AND hold = '' AND first_us = 0 THEN due_us END
@@ -118,7 +121,7 @@ def end_stand_ins(book: Book, incident: Incident) -> None:
 
 
 def end_parked(book: Book, incident: Incident) -> None:
-    """What was parked before it was ever tried gives way to what is parked now: one is enough to look at."""
+    """What was parked before it was sent gives way to what is parked now: one is enough to look at."""
     if incident[1]:
         give_up(book, book.db.execute(PARKED + book.for_update, incident).fetchall(), NEWER_STATE)
 

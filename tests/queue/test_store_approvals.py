@@ -204,6 +204,15 @@ async def test_what_was_not_approved_and_is_sent_again_is_asked_for_again(
     assert await waiting(store) == [delivery]
 
 
+async def test_a_newer_state_takes_the_place_of_a_request_of_the_last_gate(store: Store) -> None:
+    (claim,) = (await store.put(an_alert(now("a"), key="k"), LEASES)).claims
+    await ask(store, claim.delivery_id)
+    await store.record(a_result(claim, State.PARKED))
+    newer = await put(store, key="k")
+    assert await waiting(store) == [newer]
+    assert await state_of(store, claim.delivery_id) is State.SUPERSEDED
+
+
 async def test_requests_are_listed_with_those_that_are_decided(store: Store) -> None:
     first, second = await put(store), await put(store)
     await store.rule(approves(first))
