@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gateway.domain.approval import APPROVAL_HOLD, ApprovalRow, Ruling, Verdict
@@ -12,13 +13,16 @@ from gateway.queue.told import undelivered
 
 _MOST_TEXT = 500
 ASK = "INSERT INTO approval (delivery, key, asked_us, expires_us) VALUES (?, ?, ?, ?)"
-# What was approved is not what would be done now: nobody has agreed to that.
+# Nobody can decide it any more, or what was approved is not what would be done now: nobody has agreed to that. What
+# has ended keeps its decision, whoever comes late.
 _ASK_AGAIN = """
 INSERT INTO approval (delivery, key, asked_us, expires_us) VALUES (?, ?, ?, ?)
 ON CONFLICT (delivery) DO UPDATE SET asked_us = excluded.asked_us, expires_us = excluded.expires_us, verdict = '',
     decided_us = NULL, who = '', plan_id = '', why = CASE WHEN approval.verdict = 'approved'
     THEN 'asked again: what ' || approval.who || ' approved has changed since' ELSE '' END
-WHERE approval.verdict NOT IN ('', 'approved') OR (approval.verdict = 'approved' AND approval.plan_id <> ?)
+WHERE CASE approval.verdict WHEN '' THEN approval.expires_us <= excluded.asked_us
+           WHEN 'approved' THEN approval.plan_id <> ? ELSE true END
+      AND EXISTS (SELECT 1 FROM delivery WHERE delivery.id = approval.delivery AND delivery.state < 3)
 RETURNING delivery
 """
 _HOLD = "UPDATE delivery SET hold = ? WHERE id = ?"
@@ -51,7 +55,7 @@ SELECT d.id, d.head, d.alert, d.route FROM approval AS p JOIN delivery AS d ON d
 WHERE p.key = ? AND p.verdict = '' AND d.state = 2
 """
 IS_WAITING = "SELECT 1 FROM approval WHERE delivery = ? AND verdict = ''"
-_PARKED = 2
+_SENDING, _PARKED = 1, 2
 
 
 class Request(NamedTuple):
@@ -76,7 +80,14 @@ def _ask(book: Book, request: Request) -> ApprovalRow | None:
     values = (row, key, book.now_us(), request.expires_us, request.plan_id)
     if book.db.execute(_ASK_AGAIN, values).fetchone():
         book.db.execute(_HOLD, (APPROVAL_HOLD, row))
-    return _row(book, book.db.execute(_ONE, (row,)).fetchone())
+    return _for_plan(request.plan_id, _row(book, book.db.execute(_ONE, (row,)).fetchone()))
+
+
+def _for_plan(plan_id: str, row: ApprovalRow) -> ApprovalRow:
+    """What ended as another plan keeps that approval, and whoever asks now has none."""
+    if row.verdict is Verdict.APPROVED and row.plan_id != plan_id:
+        return replace(row, verdict=Verdict.WITHDRAWN)
+    return row
 
 
 def rule(book: Book, rulings: Sequence[Ruling]) -> list[tuple[str, ...]]:
@@ -119,6 +130,8 @@ def _expire(book: Book, name: str) -> bool:
     if found is None:
         return False
     row, route, key, state, remembers = found
+    if state == _SENDING:
+        return False  # its attempt is about to park it, and what is parked needs a request that can end
     (expires_us,) = book.db.execute(_EXPIRES, (row,)).fetchone() or (now_us + 1,)
     verdict = Verdict.WITHDRAWN if state > _PARKED else Verdict.EXPIRED
     if expires_us > now_us or not book.db.execute(_DECIDE, (verdict, now_us, "", "", "", row)).rowcount:

@@ -213,6 +213,46 @@ async def test_a_newer_state_takes_the_place_of_a_request_of_the_last_gate(store
     assert await state_of(store, claim.delivery_id) is State.SUPERSEDED
 
 
+async def test_a_request_whose_time_is_over_is_made_anew_by_the_next_attempt(store: Store, clock: FakeClock) -> None:
+    """Nobody could decide it any more, and the look that ends it comes later."""
+    delivery = await put(store)
+    await store.cancel([delivery])
+    clock.advance(HOUR_S)
+    await store.replay([delivery])
+    (claim,) = await claim_all(store)
+    row = await ask(store, delivery, clock.us + HOUR_US)
+    assert (row.verdict, row.asked_us, row.expires_us) == (Verdict.WAITING, clock.us, clock.us + HOUR_US)
+    await store.record(a_result(claim, State.PARKED))
+    assert await store.expire_approvals() == ()
+    assert await waiting(store) == [delivery]
+
+
+async def test_a_request_that_ends_between_the_gate_and_the_parking_leaves_nothing_parked(
+    store: Store, clock: FakeClock
+) -> None:
+    (claim,) = (await store.put(an_alert(now("a")), LEASES)).claims
+    await ask(store, claim.delivery_id)
+    clock.advance(HOUR_S)
+    assert await store.expire_approvals() == ()
+    await store.record(a_result(claim, State.PARKED))
+    assert await store.expire_approvals() == (claim.delivery_id,)
+    assert await state_of(store, claim.delivery_id) is State.CANCELLED
+
+
+async def test_an_attempt_that_lost_its_lease_takes_no_decision_back(store: Store, clock: FakeClock) -> None:
+    delivery = await put(store)
+    await store.rule(approves(delivery))
+    await claim_all(store)
+    clock.advance(61)
+    await store.expire_leases()
+    (claim,) = await claim_all(store)
+    await store.record(a_result(claim))
+    assert (await ask(store, delivery, plan_id="another")).verdict is Verdict.WITHDRAWN
+    row = await store.approval(delivery)
+    assert row is not None
+    assert (row.verdict, row.who, row.plan_id) == (Verdict.APPROVED, "ann", PLAN)
+
+
 async def test_requests_are_listed_with_those_that_are_decided(store: Store) -> None:
     first, second = await put(store), await put(store)
     await store.rule(approves(first))
