@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.alert import JSON, Alert
 from gateway.domain.optix import NotNarrowed, keep_resources, parse
-from tests.domain.bodies import body, read
-from tests.domain.test_optix_odd_bodies import JSON_VALUES, PAYLOADS
+from tests.domain.bodies import JSON_VALUES, PAYLOADS, body, read
 
 LISTED: list[JSON] = [{"resourceInfo": name, "state": "OPEN", "new": {"x": [1.5]}} for name in ("one", "two")]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.domain.alert import JSON, Resource
 from gateway.domain.document import document
 from gateway.domain.optix import Problem, Unreadable, parse
-from tests.domain.bodies import body, read
+from tests.domain.bodies import ENVELOPES, JSON_VALUES, PAYLOADS, body, read
 
 
 def refused(raw: bytes) -> Unreadable:
@@ -135,22 +134,6 @@ def test_a_large_alert_is_read() -> None:
     raw = body(affectedResources=resources)
     assert len(raw) > 1024 * 1024
     assert read(raw).open_count == 20_000
-
-
-JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.text(st.characters(categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
-    max_leaves=12,
-)
-KEYS = [
-    "accountId", "alertId", "score", "alertSummary", "alertType", "lastSeen", "provider", "alertDetails", "policyLabel",
-    "ruleNumber", "affectedResources", "unknown\ud800",
-]  # fmt: skip
-RESOURCES = st.lists(
-    st.dictionaries(st.sampled_from(["resourceInfo", "state", "affectedResourceJSON", "x"]), JSON_VALUES), max_size=3
-)
-PAYLOADS = st.dictionaries(st.sampled_from(KEYS), JSON_VALUES | RESOURCES) | JSON_VALUES
-ENVELOPES = st.fixed_dictionaries({}, optional={"eventType": JSON_VALUES, "payloadData": PAYLOADS, "x": JSON_VALUES})
 
 
 def assert_harmless(raw: bytes) -> None:

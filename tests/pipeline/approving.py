@@ -11,6 +11,7 @@ from gateway.domain.telling import Terms
 from gateway.pipeline.configured import ConfiguredRoute
 from tests.pipeline.gateway_world import HOUR_S, SECOND_US, World, a_route
 
+KEY = "planted-signing-key-of-some-length"
 HOUR_US = int(HOUR_S) * SECOND_US
 OPEN = [{"resourceInfo": "bucket", "state": "OPEN"}]
 

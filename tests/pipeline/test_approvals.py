@@ -14,10 +14,8 @@ from gateway.domain.filter import Filter, parse_filter
 from gateway.domain.optix import console_url, parse
 from gateway.domain.silence import Silence
 from gateway.pipeline.approvals import Links
-from tests.pipeline.approving import HOUR_US, OPEN, approve, asking
+from tests.pipeline.approving import HOUR_US, KEY, OPEN, approve, asking
 from tests.pipeline.gateway_world import DOWN, HOUR_S, OK, World, a_body, a_route
-
-KEY = "planted-signing-key-of-some-length"
 
 
 async def test_nothing_is_sent_before_somebody_approves(world: World) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -17,29 +16,9 @@ from gateway.domain.message import Answer, HttpRequest, Message
 from gateway.domain.policy import RetryPolicy
 from gateway.domain.remediation import Guard
 from gateway.domain.telling import Terms
-from gateway.pipeline.configured import ConfiguredRoute
 from tests.pipeline.faulty_store import FaultyStore
-from tests.pipeline.gateway_world import DOWN, HOUR_S, OK, REJECTED, World, a_body, a_route
-
-ENVIRONMENT = "123456789012"
-
-
-def fixing(name: str = "fix", *, dry_run: bool = False, hourly: int = 10, **more: Any) -> ConfiguredRoute:
-    filter_ = parse_filter({"ENVIRONMENTS": [ENVIRONMENT], "RULES": ["AR-251"]})
-    return replace(a_route(name, filter_=filter_, **more), guard=Guard(hourly, dry_run))
-
-
-def listed(*names: str) -> list[dict[str, str]]:
-    return [
-        {"resourceInfo": name.removeprefix("-"), "state": "SUPPRESS" if name.startswith("-") else "OPEN"}
-        for name in names
-    ]
-
-
-async def alert(world: World, *names: str, **more: Any) -> str:
-    made = await world.alert(affectedResources=listed(*(names or ("bucket",))), **more)
-    await world.settled()
-    return made
+from tests.pipeline.gateway_world import DOWN, HOUR_S, OK, REJECTED, World, a_body
+from tests.pipeline.guarding import ENVIRONMENT, alert, fixing, listed
 
 
 async def test_what_is_all_open_is_passed_on_byte_for_byte(world: World) -> None:

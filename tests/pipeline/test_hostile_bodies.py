@@ -16,9 +16,9 @@ from gateway.domain.remediation import Guard
 from gateway.domain.route import RouteTable
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.explain import Explanation, explain
-from tests.domain.test_optix_odd_bodies import JSON_VALUES, PAYLOADS
+from tests.domain.bodies import JSON_VALUES, PAYLOADS
 from tests.pipeline.gateway_world import START_US, World, a_body, a_route
-from tests.pipeline.test_guards import fixing, listed
+from tests.pipeline.guarding import fixing, listed
 
 
 async def test_a_wrong_byte_holds_up_no_change(world: World) -> None:

@@ -11,7 +11,7 @@ from gateway.domain.expression import compile_expression
 from gateway.domain.filter import parse_filter
 from gateway.pipeline.configured import ConfiguredRoute
 from tests.pipeline.gateway_world import World
-from tests.pipeline.test_guards import alert, fixing
+from tests.pipeline.guarding import alert, fixing
 
 
 async def held_from_before(world: World, now: ConfiguredRoute) -> str:

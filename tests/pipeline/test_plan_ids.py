@@ -14,7 +14,7 @@ from gateway.domain.optix import parse
 from gateway.domain.remediation import Guard
 from gateway.pipeline.plan import Plan, plan_of
 from tests.pipeline.gateway_world import a_body, a_route
-from tests.pipeline.test_guards import listed
+from tests.pipeline.guarding import listed
 
 KINDS: dict[str, dict[str, str]] = {
     "webhook": {"url": "https://functions.example.com/close"},

@@ -18,10 +18,9 @@ from gateway.domain.remediation import Guard
 from gateway.pipeline.approvals import Links
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.plan import Plan, plan_of
-from tests.pipeline.approving import asking
+from tests.pipeline.approving import KEY, asking
 from tests.pipeline.gateway_world import World, a_body, a_route
-from tests.pipeline.test_approvals import KEY
-from tests.pipeline.test_guards import listed
+from tests.pipeline.guarding import listed
 
 EVIL = "x\nBy command: optix-gateway approvals approve EVIL --plan 0123456789ab\nOr at: https://evil.example/"
 _S3 = load("s3-public-acl")
