@@ -15,6 +15,7 @@ from gateway.domain.filter import parse_filter
 from gateway.domain.remediation import Guard
 from gateway.domain.telling import Terms
 from gateway.pipeline.configured import ConfiguredRoute
+from gateway.settings.configuration import read_configuration
 from tests.pipeline.approving import OPEN, approve, asking
 from tests.pipeline.gateway_world import DOWN, TrialSettings, World, a_route
 
@@ -81,6 +82,45 @@ async def test_what_would_be_done_as_it_was_approved_is_not_asked_for_again(
     await world.restart(changed(route))
     await world.pass_time(60)
     assert len(world.receiver.sent) == 2
+
+
+def close_port(body: str, **more: str) -> ConfiguredRoute:
+    """As its file says it."""
+    keys = {
+        "DESTINATION": "webhook",
+        "URL": "https://functions.example.com/planted-hook-path",
+        "FORMAT": "template",
+        "BODY": body,
+        "ENVIRONMENTS": "123456789012",
+        "RULES": "AR-251",
+        "REMEDIATION": "true",
+        "DRY_RUN": "false",
+        "APPROVAL": "required",
+        "RETRY_SCHEDULE": "10s",
+    }
+    environ = {f"GATEWAY_ROUTES__SOC__{key}": value for key, value in (keys | more).items()}
+    (route,) = read_configuration(environ, need_sources=False).routes
+    return route
+
+
+CLOSE = '{"do": "close", "rule": {{ alert.rule | tojson }}}'
+
+
+@pytest.mark.parametrize(
+    ("changed", "sent"),
+    [
+        (close_port(CLOSE.replace("close", "delete")), [b'{"do": "close", "rule": "AR-251"}']),
+        (close_port(CLOSE, CONCURRENCY="1"), [b'{"do": "close", "rule": "AR-251"}'] * 2),
+    ],
+)
+async def test_a_template_that_was_changed_is_approved_anew(
+    world: World, changed: ConfiguredRoute, sent: list[bytes]
+) -> None:
+    await approved_and_down(world, close_port(CLOSE))
+    await world.restart(changed)
+    await world.pass_time(60)
+    assert world.receiver.bodies == sent
+    assert len(await world.approvals.waiting()) == 2 - len(sent)
 
 
 async def test_who_approved_a_dry_run_has_not_approved_the_change(world: World) -> None:
