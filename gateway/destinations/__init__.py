@@ -52,9 +52,11 @@ class DestinationSettings(BaseModel):
         """What of the secrets says where to send, in the order of the keys."""
         return tuple([v.get_secret_value() for v in self.__dict__.values() if isinstance(v, SecretAddress)])
 
-    def instructions(self) -> Headers:
-        """What of the secrets says what is to be done, by name; with "" for what says who we are after all."""
-        return ()
+    def instructions(self) -> Mapping[str, Headers]:
+        """Fields that are secrets as a whole, and what each says of what is to be done: names with their values, which
+        are "" where they say who we are after all.
+        """
+        return {}
 
     def receiver(self) -> str:
         """What people know it by: its host, unless the kind has a better name for it; "" where there is none."""

@@ -13,6 +13,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -74,8 +75,8 @@ class LambdaSettings(AwsSettings):
         values = {value for _, value in self.header_pairs if value}
         return tuple(sorted(values | set(super().secrets()), key=len, reverse=True))
 
-    def instructions(self) -> Headers:
-        return instructions(self.header_pairs)
+    def instructions(self) -> Mapping[str, Headers]:
+        return {"headers": instructions(self.header_pairs)}
 
     def receiver(self) -> str:
         return self.function

@@ -99,8 +99,8 @@ class WebhookSettings(DestinationSettings):
         found = {part for part in parts if len(part) >= _SHORTEST_SECRET} | set(super().secrets())
         return tuple(sorted(found, key=len, reverse=True))
 
-    def instructions(self) -> Headers:
-        return instructions(self.header_pairs)
+    def instructions(self) -> Mapping[str, Headers]:
+        return {"headers": instructions(self.header_pairs)}
 
     def against_digests(self) -> str:
         if self.format != "original":

@@ -71,6 +71,8 @@ def _facts(found: Request) -> str:
     said = {
         "Route": row.route,
         "What would be done": plan.text if plan else "",
+        "Settings of the receiver": plan.settings if plan else "",
+        "Plan": plan.id if plan else "",
         "Alert": f"{row.severity}: {row.summary}",
         "Rule": row.rule,
         "Environment": row.environment,

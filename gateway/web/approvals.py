@@ -65,9 +65,12 @@ class ApprovalsApi:
         return json_answer(200, {"approvals": [shown(one) for one in found]})
 
     async def one(self, request: web.Request) -> web.Response:
-        """With every step of what would be done."""
+        """With the receiver's settings and every step of what would be done."""
         found = await self._found(request)
-        return json_answer(200, {**shown(found), "steps": list(found.plan.steps) if found.plan else []})
+        more: dict[str, JSON] = {"settings": "", "steps": []}
+        if found.plan:
+            more = {"settings": found.plan.settings, "steps": list(found.plan.steps)}
+        return json_answer(200, shown(found) | more)
 
     async def _found(self, request: web.Request) -> Request:
         found = await self._operations.approvals.one(request.match_info["id"])
@@ -116,7 +119,9 @@ def why_not(found: Request) -> tuple[str, str]:
     if found.plan is None:
         said = f'there is no route "{found.row.route}" any more, or its alert cannot be read: nothing can be done'
         return said, "put the route back, or reject it"
-    said = f"that is not what would be done now: {found.plan.text}"
+    said = f"that is not what would be done now, which is the plan {found.plan.id}: {found.plan.text}. "
+    said += "Where it reads as what you were shown, the settings of the receiver have changed, which are now: "
+    said += found.plan.settings or "none"
     return said, f"look at it, then approve the plan {found.plan.id}"
 
 

@@ -82,8 +82,14 @@ def test_a_request_is_shown_and_approved_as_it_was_shown(run: Run, asking: World
     found = json.loads(run("approvals", "show", delivery, "--json", env=asking.env).stdout)
     assert (found["delivery"], found["plan"], found["steps"]) == (delivery, plan(asking), [])
     assert found["plan_id"] in run("approvals", "show", delivery, env=asking.env).stdout
+    assert found["settings"].startswith(f"URL=http://{urlsplit(asking.receiver.url).netloc}/****(sha256:")
+    assert f"settings     {found['settings']}" in run("approvals", "show", delivery, env=asking.env).stdout
     other = run("approvals", "approve", delivery, "--plan", "0" * 12, env=asking.env)
     assert other.exit_code == 1
+    assert (
+        f"which is the plan {found['plan_id']}: {plan(asking)}. Where it reads as what you were shown" in other.stderr
+    )
+    assert found["settings"] in other.stderr
     assert f"approve the plan {found['plan_id']}" in other.stderr
     assert run("approvals", "approve", "--incident", "k", "--plan", "x", env=asking.env).exit_code == 2
     assert run("approvals", "approve", delivery, "--plan", found["plan_id"], env=asking.env).exit_code == 0
@@ -167,6 +173,8 @@ def test_looking_at_a_link_decides_nothing_and_a_button_once(run: Run, asking: W
         assert (status, plan(asking) in text, "<form" in text) == (200, True, True)
     assert len(waiting(run, asking)) == 1
     plan_id = text.partition('name="plan" value="')[2][:12]
+    assert f"<dd>{plan_id}</dd>" in text
+    assert "<dt>Settings of the receiver</dt><dd>URL=http://" in text
     assert page(url, verdict="approve")[0] == 400
     assert page(url, verdict="burn", who="ann")[0] == 400
     assert len(waiting(run, asking)) == 1
