@@ -10,7 +10,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from gateway.domain.delivery import State
+from gateway.domain.approval import APPROVAL_HOLD
+from gateway.domain.delivery import NewDelivery, State
 from gateway.domain.query import AlertSelection, Selection
 from gateway.domain.remediation import Step, StepWord
 from gateway.queue import opening
@@ -19,12 +20,12 @@ from gateway.queue.moving import Moved, Row, move
 from gateway.queue.postgres_link import Server
 from gateway.queue.schema import MIGRATIONS, TABLES, migrate
 from gateway.queue.upkeep import condition_of
+from tests.queue.acting import begin
 from tests.queue.incident_world import a_state, grouped, told
 from tests.queue.postgres_world import PostgresEngine
-from tests.queue.store_world import LEASES, SqliteEngine, a_result, an_alert, claim_all, now
-from tests.queue.test_store_approvals import asked
-from tests.queue.test_store_remediations import begin
+from tests.queue.store_world import LEASES, SECOND_US, START_US, SqliteEngine, a_result, an_alert, claim_all, now
 
+ASKED = NewDelivery("a", parked="waits for approval", hold=APPROVAL_HOLD, approve_by_us=START_US + 3600 * SECOND_US)
 KEPT = an_alert(now("a"), body=b'{"kept": 1}', summary="a summary with \N{SNOWMAN}")
 
 
@@ -42,7 +43,7 @@ async def _filled(sqlite: SqliteEngine) -> list[str]:
         await store.put(a_state("k", "bucket", to=told()), {}),
         await store.put(a_state("k", "bucket", "-other", to=grouped("g")), {}),
         await store.put(KEPT, LEASES),
-        await store.put(an_alert(asked(), score=None), {}),
+        await store.put(an_alert(ASKED, score=None), {}),
         await store.put(an_alert("b", body=bytes(range(256)) * 100), {}),
     ]
     (dead,) = stored[2].claims

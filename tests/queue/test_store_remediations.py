@@ -8,41 +8,11 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.remediation import Begun, Step, StepWord, Work
+from gateway.domain.remediation import Begun, Step, StepWord
 from gateway.ports import Store
+from tests.queue.acting import LEASE_US, begin, end, work
 from tests.queue.postgres_world import PostgresEngine
-from tests.queue.store_world import SECOND_US, FakeClock
-
-LEASE_US = 60 * SECOND_US
-
-
-def work(delivery: str = "d-1.fix", *locks: str, **more: Any) -> Work:
-    values: dict[str, Any] = {
-        "delivery": delivery,
-        "alert": "d-1",
-        "route": "fix",
-        "kind": "s3-public-acl",
-        "key": "optix-1",
-        "environment": "123456789012",
-        "rule": "AR-251",
-        "locks": locks or ("bucket",),
-        "plan": "close the bucket",
-        "dry_run": False,
-        "agreed": "ann",
-        "hourly": 3,
-        "lease_us": LEASE_US,
-    }
-    return Work(**values | more)
-
-
-async def begin(store: Store, *args: Any, **more: Any) -> int:
-    begun = await store.begin_work(work(*args, **more))
-    assert begun.id is not None
-    return begun.id
-
-
-async def end(store: Store, id_: int, delivery: str = "d-1.fix", outcome: str = "ok") -> None:
-    await store.end_work(id_, delivery, outcome, "1 changed")
+from tests.queue.store_world import FakeClock
 
 
 async def test_one_resource_is_acted_upon_by_one_delivery_at_a_time(store: Store) -> None:
