@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,15 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gateway.destinations import Context, SecretAddress
-from gateway.destinations.teams import TeamsSettings, format_message, read
+from gateway.destinations.teams import TeamsSettings, read
 from gateway.domain.alert import Alert, Resource
-from gateway.domain.message import HttpAnswer, HttpRequest
+from gateway.domain.message import HttpAnswer
 from gateway.domain.outcome import OutcomeClass
 from gateway.domain.severity import severity_of
+from tests.destinations.teams_cards import NOW, URL, card, sent
 
-NOW = datetime(2026, 5, 4, tzinfo=UTC)
-URL = "https://x.logic.azure.com/workflows/1/triggers/manual/paths/invoke?sp=%2Ftriggers%2Fmanual%2Frun&sig=a%2Bb-_~"
 MOST_BYTES = 20_000
 # What Adaptive Cards 1.4 knows of the elements we send: name -> (must be there, may be there).
 ELEMENTS: dict[str, tuple[set[str], set[str]]] = {
@@ -30,20 +27,6 @@ ELEMENTS: dict[str, tuple[set[str], set[str]]] = {
 }
 AlertOf = Callable[..., Alert]
 Known = Callable[..., bytes]
-
-
-def sent(alert: Alert, *, shrink: bool = False, before: bytes | None = None, **more: Any) -> HttpRequest:
-    made = TeamsSettings(url=SecretAddress(URL), **more)
-    return format_message(alert, Context("d", "r", b"", NOW, shrink=shrink, before=before), made)
-
-
-def card(alert: Alert, *, shrink: bool = False, before: bytes | None = None) -> dict[str, Any]:
-    message = json.loads(sent(alert, shrink=shrink, before=before).body)
-    (attachment,) = message["attachments"]
-    assert message["type"] == "message"
-    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
-    content: dict[str, Any] = attachment["content"]
-    return content
 
 
 def faults(element: dict[str, Any]) -> list[str]:

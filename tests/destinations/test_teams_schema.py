@@ -14,7 +14,7 @@ from jsonschema import Draft6Validator
 from jsonschema.exceptions import best_match
 
 from gateway.domain.alert import Alert
-from tests.destinations.test_teams import card
+from tests.destinations.teams_cards import card
 
 _SCHEMA = json.loads(files("adaptive_cards").joinpath("schemas/schema-1.4.json").read_text("utf-8"))
 _VALIDATOR = Draft6Validator(_SCHEMA)
