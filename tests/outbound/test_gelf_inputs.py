@@ -22,8 +22,8 @@ from gateway.domain.message import Answer, NoAnswer, SyslogRecord, Written
 from gateway.outbound.transports import Transports
 from tests.destinations.examples import read_sample
 from tests.destinations.on_call import NOW
-from tests.outbound.conftest import Serve
-from tests.outbound.test_syslog_transport import Sink, server_tls
+from tests.outbound.conftest import Serve, server_tls
+from tests.outbound.sink import Sink
 
 MANY = tuple(Resource(f"bucket-{number:05}", "OPEN") for number in range(5000))
 

@@ -20,7 +20,7 @@ from tests.destinations.syslog_records import DELIVERY, made, parse_5424, parse_
 from tests.journey.journey_world import until
 from tests.load.program import free_port
 from tests.outbound.brokers import answers
-from tests.outbound.test_syslog_receivers import rsyslogd
+from tests.outbound.rsyslog import rsyslogd
 from tests.services import require
 
 CONFIG = """\

@@ -13,7 +13,8 @@ import trustme
 
 from gateway.domain.message import Answer, NoAnswer, SyslogRecord, Tls, Written
 from gateway.outbound.transports import Transports
-from tests.outbound.conftest import RawServer, Serve
+from tests.outbound.conftest import RawServer, Serve, server_tls
+from tests.outbound.sink import Sink
 
 Transport = Literal["udp", "tcp", "tls"]
 LINE = "<134>1 2020-11-02T15:56:18Z gateway optix - alert - Öffentlich".encode()
@@ -22,29 +23,6 @@ LINE = "<134>1 2020-11-02T15:56:18Z gateway optix - alert - Öffentlich".encode(
 def reason(answer: Answer) -> str:
     assert isinstance(answer, NoAnswer), answer
     return answer.reason
-
-
-class Sink:
-    """Keeps what each connection sent."""
-
-    def __init__(self) -> None:
-        self.heard: list[bytes] = []
-        self._change = asyncio.Condition()
-
-    async def __call__(self, reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        place = len(self.heard)
-        self.heard.append(b"")
-        while data := await reader.read(65536):
-            async with self._change:
-                self.heard[place] += data
-                self._change.notify_all()
-
-    async def until(self, heard: list[bytes]) -> None:
-        async with self._change:
-            try:
-                await asyncio.wait_for(self._change.wait_for(lambda: self.heard == heard), 5)
-            except TimeoutError:
-                assert self.heard == heard
 
 
 def tcp(server: RawServer, data: bytes = LINE) -> SyslogRecord:
@@ -152,12 +130,6 @@ async def test_a_receiver_that_is_down_and_comes_back_gets_the_next_try(transpor
     assert isinstance(await transports.send(record, 5), Written)
     framed = b"%d %b" % (len(LINE), LINE)
     await sink.until([framed, framed])
-
-
-def server_tls(authority: trustme.CA, name: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(name).configure_cert(context)
-    return context
 
 
 class TlsSink(Sink):
