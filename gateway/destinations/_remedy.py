@@ -7,6 +7,7 @@ it looks, asks for the plan, puts what is to be replaced on disk, and writes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from gateway.destinations import DestinationSettings
@@ -63,11 +64,12 @@ class Remedy(Protocol[S_contra]):
 
     def look(self, target: Target, settings: S_contra) -> Message: ...
 
-    def read(self, target: Target, answer: Answer) -> Found: ...
+    def read(self, target: Target, answer: Answer, now: datetime) -> Found:
+        """`now`: for dates in headers."""
 
     def plan(self, target: Target, setting: str, settings: S_contra) -> Plan: ...
 
     def write(self, target: Target, setting: str, settings: S_contra) -> Message: ...
 
-    def wrote(self, target: Target, answer: Answer) -> Found:
+    def wrote(self, target: Target, answer: Answer, now: datetime) -> Found:
         """`ended` None: it was written."""

@@ -12,7 +12,7 @@ import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import ClassVar
 from urllib.parse import quote
@@ -70,7 +70,7 @@ class S3PublicAcl:
             return (
                 "the alert's environment is no AWS account number of 12 digits, so whose bucket it is cannot be checked"
             )
-        if not _BUCKET.fullmatch(_bucket(target)):
+        if not _BUCKET.fullmatch(target.resource):
             # Filters and locks go by the name: one bucket must not have two.
             return "the resource is no name of a bucket (an ARN is none)"
         return ""
@@ -78,8 +78,8 @@ class S3PublicAcl:
     def look(self, target: Target, settings: S3PublicAclSettings) -> AwsRequest:
         return _request(target, settings, "GET", b"", ())
 
-    def read(self, target: Target, answer: Answer) -> Found:
-        outcome = read_aws(answer, datetime.now(UTC))
+    def read(self, target: Target, answer: Answer, now: datetime) -> Found:
+        outcome = read_aws(answer, now)
         if outcome.kind is OutcomeClass.OK and isinstance(answer, HttpAnswer):
             return _seen(target, answer, outcome)
         return _not_seen(target, answer, outcome)
@@ -101,8 +101,8 @@ class S3PublicAcl:
         )
         return _request(target, settings, "PUT", body, headers)
 
-    def wrote(self, target: Target, answer: Answer) -> Found:
-        outcome = read_aws(answer, datetime.now(UTC))
+    def wrote(self, target: Target, answer: Answer, now: datetime) -> Found:
+        outcome = read_aws(answer, now)
         if outcome.kind is OutcomeClass.OK:
             return Found(outcome)
         found = _not_seen(target._replace(unsure=True), answer, outcome)  # whose it is was asked before
@@ -155,10 +155,6 @@ def _not_seen(target: Target, answer: Answer, outcome: Outcome) -> Found:
 _DENIED = "the bucket belongs to another account, or the credentials may not s3:GetBucketAcl and s3:PutBucketAcl"
 
 
-def _bucket(target: Target) -> str:
-    return target.resource
-
-
 def _request(
     target: Target, settings: S3PublicAclSettings, method: str, body: bytes, headers: Sequence[tuple[str, str]]
 ) -> AwsRequest:
@@ -168,7 +164,7 @@ def _request(
 
 
 def _url(target: Target, settings: S3PublicAclSettings) -> str:
-    bucket, region = quote(_bucket(target), safe=""), target.place or settings.place
+    bucket, region = quote(target.resource, safe=""), target.place or settings.place
     if settings.endpoint_url:
         return f"{settings.endpoint_url}/{bucket}?acl="
     if _HOST.fullmatch(bucket):

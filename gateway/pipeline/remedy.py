@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from gateway.destinations._remedy import Found, Remedy, Target
@@ -17,6 +18,7 @@ from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.mask import mask
 from gateway.ports import Clock, Store, Transport
 
+_SECOND_US = 1_000_000
 _ONE_S = 15.0
 _MOST_LOOKS = 4
 _WORST_FIRST = (OutcomeClass.RATE_LIMITED, OutcomeClass.RETRY, OutcomeClass.AUTH)
@@ -74,6 +76,9 @@ class _Hand:
     def _left_s(self) -> float:
         return self._until_s - self._clock.monotonic_s()
 
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.now_us() / _SECOND_US, UTC)
+
     async def one(self, target: Target, earlier: StepRow | None) -> Outcome:
         if earlier and earlier.word in _DONE:
             self.words[StepWord.UNDONE if earlier.undone_us else earlier.word] += 1
@@ -114,7 +119,8 @@ class _Hand:
     async def _looked(self, target: Target) -> tuple[Target, Found]:
         """Where it was found in the end."""
         for _ in range(_MOST_LOOKS):
-            found = self._remedy.read(target, await self._asked(self._remedy.look(target, self._settings)))
+            answer = await self._asked(self._remedy.look(target, self._settings))
+            found = self._remedy.read(target, answer, self._now())
             if found.next is None:
                 return target, found
             target = found.next
@@ -125,7 +131,7 @@ class _Hand:
     async def _wrote(self, target: Target, setting: str) -> Found:
         """`ended` is None only where it is written for certain."""
         answer = await self._asked(self._remedy.write(target, setting, self._settings))
-        found = self._remedy.wrote(target, answer)
+        found = self._remedy.wrote(target, answer, self._now())
         if found.ended or found.outcome.kind is OutcomeClass.OK:
             return found
         return found._replace(ended=Step(target.resource, StepWord.FAILED, found.outcome.reason))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from gateway.domain.remediation import StepWord
 
 OWNER = "0" * 64
 ACCOUNT = "123456789012"
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 SETTINGS = S3PublicAclSettings(region="eu-west-1")
 BOTH = S3PublicAclSettings(region="eu-west-1", authenticated_users=True)
 LOGS = "http://acs.amazonaws.com/groups/s3/LogDelivery"
@@ -71,7 +73,7 @@ def test_an_acl_is_the_same_after_it_was_written_and_read(acl: Acl) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_answer_is_too_odd_to_be_read(body: bytes) -> None:
-    found = REMEDY.read(target(), HttpAnswer(200, {}, body))
+    found = REMEDY.read(target(), HttpAnswer(200, {}, body), NOW)
     assert found.ended is not None
     assert found.ended.word is StepWord.FAILED
 
@@ -144,13 +146,13 @@ def answer(status: int, code: str = "", **headers: str) -> HttpAnswer:
 
 
 def test_where_the_owner_may_be_another_it_is_asked_once_more_without_naming_one() -> None:
-    found = REMEDY.read(target(), answer(403, "AccessDenied"))
+    found = REMEDY.read(target(), answer(403, "AccessDenied"), NOW)
     assert found.next is not None
     assert "x-amz-expected-bucket-owner" not in dict(REMEDY.look(found.next, SETTINGS).headers)
-    ended = REMEDY.read(found.next, HttpAnswer(200, {}, write_acl(Acl(OWNER, ())))).ended
+    ended = REMEDY.read(found.next, HttpAnswer(200, {}, write_acl(Acl(OWNER, ()))), NOW).ended
     assert ended is not None
     assert ended.word is StepWord.NOT_OURS
-    denied = REMEDY.read(found.next, answer(403, "AccessDenied"))
+    denied = REMEDY.read(found.next, answer(403, "AccessDenied"), NOW)
     assert denied.ended is not None
     assert (denied.ended.word, denied.outcome.kind) == (StepWord.FAILED, OutcomeClass.REJECTED)
 
@@ -166,7 +168,7 @@ def test_where_the_owner_may_be_another_it_is_asked_once_more_without_naming_one
     ],
 )
 def test_a_change_that_is_refused_has_failed_and_is_asked_for_nowhere_else(refused: Answer) -> None:
-    wrote = REMEDY.wrote(target(), refused)
+    wrote = REMEDY.wrote(target(), refused, NOW)
     assert wrote.next is None
     assert wrote.ended is not None
     assert wrote.ended.word is StepWord.FAILED
@@ -185,7 +187,7 @@ def test_a_change_that_is_refused_has_failed_and_is_asked_for_nowhere_else(refus
     ],
 )
 def test_what_fails_is_tried_again_where_that_may_help(said: Any, kind: OutcomeClass) -> None:
-    for found in (REMEDY.read(target(), said), REMEDY.wrote(target(), said)):
+    for found in (REMEDY.read(target(), said, NOW), REMEDY.wrote(target(), said, NOW)):
         assert found.ended is not None
         assert (found.ended.word, found.outcome.kind) == (StepWord.FAILED, kind)
 
@@ -205,4 +207,4 @@ _XML = "<Error><Code>{}</Code></Error>"
     ],
 )
 def test_only_a_refusal_is_certain_to_have_written_nothing(answer: Answer, *, certain: bool) -> None:
-    assert REMEDY.wrote(target(), answer).refused is certain
+    assert REMEDY.wrote(target(), answer, NOW).refused is certain

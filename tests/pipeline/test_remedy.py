@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from email.utils import formatdate
 from typing import cast
 
 import pytest
@@ -86,6 +87,19 @@ async def test_what_was_undone_between_attempts_is_left_alone_by_the_next(world:
     outcome, _ = await remediator.carry_out(route, Guard(dry_run=False), work_id, targets)
     assert buckets.asked == ["hangs"]
     assert outcome.reason.startswith("1 undone, 1 failed")
+
+
+async def test_a_bucket_that_asks_for_time_is_given_it_by_the_clock_of_the_gateway(world: World) -> None:
+    class Busy(Buckets):
+        async def send(self, message: Message, timeout_s: float) -> Answer:  # noqa: ARG002 - the port's names
+            later = formatdate(self._clock.now_us() / 1_000_000 + 90, usegmt=True)
+            return HttpAnswer(503, {"retry-after": later}, b"<Error><Code>SlowDown</Code></Error>")
+
+    route = closing()
+    await world.start(route)
+    remediator = Remediator(world.store, Busy(world), world.clock)
+    outcome, _ = await remediator.carry_out(route, Guard(dry_run=False), await begun(world), [TARGET])
+    assert (outcome.kind, outcome.hint_s) == (OutcomeClass.RATE_LIMITED, 90)
 
 
 async def begun(world: World) -> int:
