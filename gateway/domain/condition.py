@@ -65,7 +65,8 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Match:
     """A list of wanted values (`negated`: unwanted ones). `name`: the field's key, without NOT_. `written`: the values
-    as the operator wrote them. `implied`: nobody wrote it, it is the default.
+    as the operator wrote them. `implied`: nobody wrote it, it is the default. `spares`: it refuses no alert, because
+    what it names is left out of whatever is done.
     """
 
     name: str
@@ -74,13 +75,17 @@ class Match:
     globs: tuple[Glob, ...] = ()
     negated: bool = False
     implied: bool = False
+    spares: bool = False
 
     @property
     def key(self) -> str:
         return f"NOT_{self.name}" if self.negated else self.name
 
     def holds(self, reading: Reading) -> bool:
-        values = reading.values(self.name)
+        return self.spares or self.fits(reading.values(self.name))
+
+    def fits(self, values: tuple[str, ...]) -> bool:
+        """Whether a wanted value is among them, or no unwanted one. `values`: as `Reading.values` gives them."""
         found = not self.exact.isdisjoint(values) or self._globbed(values)
         return found is not self.negated
 
@@ -93,6 +98,8 @@ class Match:
 
     def words(self) -> str:
         subject, choices = FIELDS[self.name], [f"like {v}" if _is_like(v, self) else v for v in self.written]
+        if self.spares:
+            return f"each {subject.noun} that is {_either(choices, 'or')} is left out"
         if subject.several:
             return f"{'no' if self.negated else 'a'} {subject.noun} is {_either(choices, 'or')}"
         if not self.negated:

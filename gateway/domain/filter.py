@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from gateway.domain.alert import Alert
@@ -53,10 +53,22 @@ class Filter:
                 return Decision(taken=False, key=condition.key, reason=condition.refusal(alert))
         return Decision(taken=True, key="", reason=self.describe())
 
+    def sparing(self) -> Filter:
+        """The same for a route that changes things: one resource that NOT_RESOURCES names keeps no alert away, and is
+        left out of it.
+        """
+        return Filter(tuple([_sparing(condition) for condition in self.conditions]))
+
     def describe(self) -> str:
         """The conditions in words: `environment is 44412345678075; severity at least high; event type is ALERT`."""
         ordered = sorted(self.conditions, key=lambda condition: FILTER_KEYS.index(condition.key))
         return "; ".join(condition.words() for condition in ordered) or "everything"
+
+
+def _sparing(condition: Condition) -> Condition:
+    if isinstance(condition, Match) and condition.key == "NOT_RESOURCES":
+        return replace(condition, spares=True)
+    return condition
 
 
 def parse_filter(values: Mapping[str, Sequence[str]]) -> Filter:

@@ -7,16 +7,20 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from gateway.domain.alert import Alert
-from gateway.domain.condition import Match, Reading
+from gateway.domain.alert import Alert, Resource
+from gateway.domain.condition import Match
 from gateway.domain.filter import Filter
 from gateway.domain.optix import keep_resources
 from gateway.domain.pattern import fold
+from gateway.domain.text import code_points, delimited, fit_list
 
 HOURLY = 10
 MOST_RESOURCES = 25
 HOUR_US = 3_600_000_000
-NOTHING_OPEN = "none of its resources is OPEN (any more) and named by RESOURCES, and a remediation is for such alone"
+NOTHING_OPEN = (
+    "none of its resources is OPEN (any more) and left to it by RESOURCES and NOT_RESOURCES: it touches no other"
+)
+_SHOWN = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +35,28 @@ class Guard:
 
 
 def passing(alert: Alert, filter_: Filter) -> tuple[bool, ...]:
-    """Which of its resources a remediation may touch: those that are OPEN and that RESOURCES names. (For a filter one
-    that is named is enough to take the alert; that must not hand over the others.)
+    """Which of its resources a remediation may touch: those that are OPEN, that RESOURCES names, and that NOT_RESOURCES
+    does not. (A route takes an alert for one of them; that must not hand over the others.)
     """
-    wanted = [c for c in filter_.conditions if isinstance(c, Match) and c.name == "RESOURCES"]
-    return tuple(
-        resource.is_open and all(match.holds(Reading(replace(alert, resources=(resource,)))) for match in wanted)
-        for resource in alert.resources
-    )
+    asked = [*_matches(filter_, "RESOURCES"), *_matches(filter_, "NOT_RESOURCES")]
+    return tuple([resource.is_open and _fits(resource, asked) for resource in alert.resources])
+
+
+def left_alone(alert: Alert, filter_: Filter) -> str:
+    """What is OPEN and excluded, in words; "" where nothing is."""
+    excluding = _matches(filter_, "NOT_RESOURCES")
+    found = [resource.info for resource in alert.resources if resource.is_open and not _fits(resource, excluding)]
+    names = [delimited(name) for name in dict.fromkeys(found)]
+    return f"NOT_RESOURCES leaves alone: {fit_list(names, _SHOWN, code_points)}" if names else ""
+
+
+def _matches(filter_: Filter, key: str) -> list[Match]:
+    return [condition for condition in filter_.conditions if isinstance(condition, Match) and condition.key == key]
+
+
+def _fits(resource: Resource, matches: Sequence[Match]) -> bool:
+    name = fold(resource.info)
+    return all(match.fits((name,) if name else ()) for match in matches)
 
 
 def narrowed(alert: Alert, passing_: Sequence[bool]) -> Alert:

@@ -19,7 +19,7 @@ from gateway.domain.chain import Chain, fallback_of, select
 from gateway.domain.condition import Reading
 from gateway.domain.delivery import NewDelivery, Primary
 from gateway.domain.grouping import bypasses, group_key
-from gateway.domain.remediation import NOTHING_OPEN, passing
+from gateway.domain.remediation import NOTHING_OPEN, left_alone, passing
 from gateway.domain.route import RouteTable
 from gateway.domain.silence import Silence
 from gateway.domain.telling import Decision, Word
@@ -128,15 +128,22 @@ def _asked_for(
     rule: _Rule, reading: Reading, silences: Sequence[Silence], now_us: int
 ) -> tuple[NewDelivery | None, Decision | None]:
     """As `_timed`, and nothing goes where somebody has to agree first, or where nothing is left to change."""
+    left = left_alone(reading.alert, rule.route.filter) if rule.route.guard else ""
     if rule.route.guard and not any(passing(reading.alert, rule.route.filter)):
-        return None, Decision(rule.route.name, Word.CLOSED, NOTHING_OPEN)
+        return None, _also(Decision(rule.route.name, Word.CLOSED, NOTHING_OPEN), left)
     delivery, decision = _timed(rule, reading, silences, now_us)
-    if rule.route.approval is None or delivery is None or delivery.hold:
-        return delivery, decision
-    until_us = now_us + rule.route.approval.expires_us
-    why = waits_until(until_us)
-    waiting = delivery._replace(parked=why, hold=APPROVAL_HOLD, approve_by_us=until_us)
-    return waiting, Decision(rule.route.name, Word.HELD, why)
+    if rule.route.approval and delivery and not delivery.hold:
+        until_us = now_us + rule.route.approval.expires_us
+        why = waits_until(until_us)
+        delivery = delivery._replace(parked=why, hold=APPROVAL_HOLD, approve_by_us=until_us)
+        decision = Decision(rule.route.name, Word.HELD, why)
+    if delivery and left:
+        decision = _also(decision or Decision(rule.route.name, Word.TOLD), left)
+    return delivery, decision
+
+
+def _also(decision: Decision, said: str) -> Decision:
+    return decision._replace(reason="; ".join(filter(None, (decision.reason, said))))
 
 
 def _timed(

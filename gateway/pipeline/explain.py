@@ -148,5 +148,6 @@ def _why_told(decided: Sequence[Decision], delivery: DeliveryRow) -> tuple[str, 
     if delivery.stands_in_for:
         return Word.TOLD, f"in case {delivery.stands_in_for} does not deliver it"
     if decided:
-        return decided[0].word, "; ".join(filter(None, (decision.reason for decision in decided)))
+        word = next((decision.word for decision in decided if decision.word is not Word.TOLD), Word.TOLD)
+        return word, "; ".join(filter(None, (decision.reason for decision in decided)))
     return Word.TOLD, "its filter took it"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gateway.destinations._remedy import Target
 from gateway.domain import approval
 from gateway.domain.alert import Alert
-from gateway.domain.remediation import NOTHING_OPEN, narrowed, passing
+from gateway.domain.remediation import NOTHING_OPEN, left_alone, narrowed, passing
 from gateway.domain.text import code_points, delimited, fit_list
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.receiver import receiver_name, receiver_settings, receiver_texts
@@ -51,6 +51,7 @@ def plan_of(route: ConfiguredRoute, alert: Alert) -> Plan:
         steps = tuple(delimited(target.resource) for target in targets)
         lead = f"{receiver_name(route)} is sent the alert with {len(steps)} OPEN resource{'s' * (len(steps) != 1)}: "
     text = lead + fit_list(steps, _LONGEST_PLAN, code_points) if steps else f"nothing: {NOTHING_OPEN}"
+    text = "; ".join(filter(None, (text, left_alone(alert, route.filter))))
     tried = _DRY_RUN if route.guard.dry_run else ""
     names = json.dumps([target.resource for target in targets])
     plan_id = approval.plan_id((*receiver_texts(route), tried, names, *steps))

@@ -72,6 +72,7 @@ def _read_route(entries: RouteEntries, names: Sequence[str]) -> _Read:
         check_digests(settings, keys)
     if chosen is None or settings is None or keys.mistakes:
         return _Read(None, telling, guards, keys)
+    chosen = chosen.sparing() if guards.guard else chosen
     route = ConfiguredRoute(
         entries.name, chosen, policy, kind.name, kind.destination, settings, entries.origin, *telling, *guards
     )

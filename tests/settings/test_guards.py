@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from gateway import samples
+from gateway.domain.alert import Alert
 from gateway.domain.approval import ApprovalRule
 from gateway.domain.change import Reason
+from gateway.domain.optix import parse
 from gateway.domain.remediation import Guard
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.settings.configuration import read_configuration
@@ -65,6 +68,25 @@ def test_a_remediation_only_says_what_it_would_do_unless_told_otherwise() -> Non
     more = {"DRY_RUN": "false", "HOURLY": "3", "MOST_RESOURCES": "7"}
     (route,) = read(environ(REMEDIATION="true", **more, **NAMED))
     assert route.guard == Guard(hourly=3, dry_run=False, most_resources=7)
+
+
+@pytest.mark.parametrize(
+    ("guarded", "key", "said"),
+    [
+        ("true", "", "each resource that is demo-bucket-1 is left out"),
+        ("false", "NOT_RESOURCES", "no resource is demo-bucket-1"),
+    ],
+)
+def test_one_excluded_resource_keeps_an_alert_from_a_route_that_tells_and_not_from_one_that_changes(
+    guarded: str, key: str, said: str
+) -> None:
+    named = {"NOT_RESOURCES": "demo-bucket-1", "ENVIRONMENTS": "444*8075", "RULES": "AR-251"}
+    (route,) = read(environ(REMEDIATION=guarded, **named))
+    alert = parse("optix", samples.load(samples.DOCUMENTED))
+    assert isinstance(alert, Alert)
+    decision = route.filter.decide(alert)
+    assert (decision.taken, decision.key) == (not key, key)
+    assert said in route.filter.describe()
 
 
 def test_a_kind_that_changes_things_has_its_guards_without_a_word() -> None:
