@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateway.domain.alert import JSON
 from gateway.domain.approval import Verdict
+from gateway.domain.text import one_line
 from gateway.pipeline.approvals import Request
 from gateway.pipeline.operations import Operations
 from gateway.web import query, render
@@ -133,7 +134,12 @@ def how_it_stands(found: Request) -> str:
 
 
 def shown(found: Request) -> dict[str, JSON]:
-    """`plan_id`: of what would be done, or of what was approved."""
+    """`plan_id`: of what would be done, or of what was approved. No text has a second line, which could pass for
+    another fact where they stand one below the other.
+    """
     plan = found.plan
     now = {"plan_id": plan.id} if plan and found.row.verdict is Verdict.WAITING else {}
-    return {**render.fields_of(found.row), **now, "plan": plan.text if plan else ""}
+    facts = {
+        name: one_line(fact) if isinstance(fact, str) else fact for name, fact in render.fields_of(found.row).items()
+    }
+    return {**facts, **now, "plan": plan.text if plan else ""}

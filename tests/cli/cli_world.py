@@ -28,10 +28,10 @@ class World:
     env: dict[str, str]
     receiver: Receiver
 
-    def accept(self, alert_id: str = "A-000001") -> str:
+    def accept(self, alert_id: str = "A-000001", **payload: str) -> str:
         """Have an alert stored; the gateway's id of it."""
         event = json.loads(samples.load(samples.DOCUMENTED))
-        event["payloadData"]["alertId"] = alert_id
+        event["payloadData"] |= {"alertId": alert_id, **payload}
         url = f"http://{self.env['GATEWAY_LISTEN']}/webhooks/optix"
         request = Request(url, json.dumps(event).encode(), {HEADER: SECRET})
         with urlopen(request, timeout=20) as answer:  # noqa: S310 - the URL is ours

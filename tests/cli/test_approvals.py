@@ -98,6 +98,16 @@ def test_a_request_is_shown_and_approved_as_it_was_shown(run: Run, asking: World
     assert row["plan_id"] == found["plan_id"]
 
 
+def test_no_text_of_an_alert_stands_in_a_line_of_its_own(run: Run, asking: World) -> None:
+    """There it could pass for the plan, or for the command."""
+    evil = "a bucket\nplan         nothing\nplan_id      0123456789ab"
+    delivery = f"{asking.accept(alertSummary=evil)}.all"
+    shown = run("approvals", "show", delivery, env=asking.env).stdout.splitlines()
+    assert [line for line in shown if line.startswith("plan ")] == [f"plan         {plan(asking)}"]
+    (row,) = waiting(run, asking)
+    assert row["summary"] == "a bucket plan nothing plan_id 0123456789ab"
+
+
 def test_everything_of_one_incident_is_decided_at_once(run: Run, asking: World) -> None:
     delivery = f"{asking.accept()}.all"
     asking.accept("A-000002")
