@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +12,15 @@ import pytest
 import pytest_asyncio
 from botocore.exceptions import ClientError
 
-from tests.journey.journey_world import Client, Process, a_gateway, a_route, environment, session, until
-from tests.journey.lambda_function import Function
-from tests.journey.lambda_world import THROTTLED, Lambda, a_lambda
-from tests.journey.s3_world import ALL_USERS, Door, a_door, alert_about, public
-from tests.outbound.aws_world import ACCOUNT, SECRET_KEY, Aws, keys
+from tests.journey.guarded_function import RULES, World, asked_for, only_entry
+from tests.journey.journey_world import Client, Process, a_gateway, environment, session, until
+from tests.journey.lambda_world import THROTTLED, a_lambda
+from tests.journey.s3_world import ALL_USERS, a_door, alert_about, public
+from tests.outbound.aws_world import SECRET_KEY, Aws
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-RULES = ("AR-251", "AR-252", "AR-267", "AR-268")
 EVERY_WAY = {"request-response": "RequestResponse", "event": "Event"}
-
-
-@dataclass
-class World:
-    """`closes` reads the vendor's event, `behind_api` a request through API Gateway, `broken` cannot be loaded."""
-
-    door: Door
-    service: Lambda
-    closes: Function
-    behind_api: Function
-    broken: Function
-
-    @asynccontextmanager
-    async def gateway(self, folder: Path, **more: str) -> AsyncIterator[Client]:
-        async with a_gateway(environment(folder, **self.route(**more))) as (_, client):
-            yield client
-
-    def route(self, name: str = "fix", **more: str) -> dict[str, str]:
-        called = {"FUNCTION": self.closes.arn, "INVOCATION": "request-response", **keys(self.service.url)}
-        guards = {"REMEDIATION": "true", "ENVIRONMENTS": ACCOUNT, "RULES": ",".join(RULES), "DRY_RUN": "false"}
-        return a_route(name, "lambda", **(called | guards | more))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -63,19 +39,6 @@ def world(module_world: World) -> Iterator[World]:
     for function in module_world.service.functions.values():
         assert function.refusals == []
         function.forget()
-
-
-async def only_entry(client: Client) -> dict[str, Any]:
-    """What the audit trail says of the only thing that was asked for."""
-    (found,) = (await client.get("/api/v1/remediations"))["remediations"]
-    assert isinstance(found, dict)
-    return found
-
-
-def asked_for(function: Function) -> list[tuple[str, str]]:
-    """By which delivery, each time: as the request says, and as the function is told."""
-    told = [call.custom["delivery_id"] for call in function.calls]
-    return list(zip([headers["Idempotency-Key"] for headers in function.requests], told, strict=True))
 
 
 @pytest.mark.parametrize("invocation", EVERY_WAY)
