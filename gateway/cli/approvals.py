@@ -63,11 +63,15 @@ def show(
         as_json(dict(found))
         return
     for key, value in found.items():
-        if key != "steps":
+        if key not in ("steps", "decisions"):
             line(f"{key:12} {cell(value)}".rstrip())
     steps = found.get("steps")
     for step in steps if isinstance(steps, list) else []:
         line(f"    {cell(step)}")
+    for each in rows_of(found, "decisions"):
+        by = f" by {cell(each.get('who'))}" if each.get("who") else ""
+        why = f": {cell(each.get('why'))}" if each.get("why") else ""
+        line(f"{cell(each.get('at'))}  {cell(each.get('verdict'))}{by}{why}")
 
 
 @app.command()

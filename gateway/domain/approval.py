@@ -72,6 +72,17 @@ class ApprovalRow:
     plan_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    """What was decided of a request, also of one that was made anew since. `who` "": nobody in time."""
+
+    at_us: int
+    verdict: Verdict
+    who: str
+    why: str
+    plan_id: str
+
+
 def plan_id(said: Iterable[str]) -> str:
     """Twelve hex digits that stand for what would be done, and by whom. Another order is another plan."""
     digest = sha256()

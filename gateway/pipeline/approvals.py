@@ -13,7 +13,7 @@ import structlog
 
 from gateway.domain import approval
 from gateway.domain.alert import JSON, Alert
-from gateway.domain.approval import ApprovalRow, Ruling, Verdict
+from gateway.domain.approval import ApprovalRow, DecisionRow, Ruling, Verdict
 from gateway.domain.delivery import NewAlert, NewDelivery
 from gateway.domain.optix import console_url, parse
 from gateway.domain.text import one_line
@@ -66,7 +66,7 @@ class Approvals:
 
     @property
     def waiting_count(self) -> int:
-        """As of the last look, which is seconds ago at most while something happens; 500 at most."""
+        """As of the last look, which is seconds ago at most while something happens."""
         return len(self._told)
 
     def wake(self) -> None:
@@ -86,11 +86,15 @@ class Approvals:
         """End what nobody approved in time, and tell of what is new."""
         if expired := await self._store.expire_approvals():
             structlog.get_logger().warning("approval.expired", deliveries=expired)
-        waiting = await self._store.approvals()
-        for row in waiting:
-            if (row.delivery, row.asked_us) not in self._told:
-                await self._tell_if_possible(row)
-        self._told = {(row.delivery, row.asked_us) for row in waiting}
+        waiting: set[tuple[str, int]] = set()
+        page = await self._store.approvals()
+        while page:
+            for row in page:
+                if (row.delivery, row.asked_us) not in self._told:
+                    await self._tell_if_possible(row)
+            waiting.update((row.delivery, row.asked_us) for row in page)
+            page = await self._store.approvals(after=page[-1])
+        self._told = waiting
 
     async def waiting(self, key: str = "") -> tuple[Request, ...]:
         return tuple([Request(row, await self.plan(row)) for row in await self._store.approvals(key=key)])
@@ -101,6 +105,9 @@ class Approvals:
     async def one(self, delivery_id: str) -> Request | None:
         row = await self._store.approval(delivery_id)
         return Request(row, await self.plan(row)) if row else None
+
+    async def decisions(self, delivery_id: str) -> tuple[DecisionRow, ...]:
+        return await self._store.decisions(delivery_id)
 
     async def by_link(self, delivery_id: str, asked_us: int, signature: str) -> Request | None:
         """None where the link is not one that we made, or is of an earlier request."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gateway.domain.approval import ApprovalRow, Ruling
+from gateway.domain.approval import ApprovalRow, DecisionRow, Ruling
 from gateway.domain.remediation import Begun, RemediationRow, Step, Work
 
 
@@ -24,12 +24,17 @@ class Guards(Protocol):
     async def expire_approvals(self) -> tuple[str, ...]:
         """Cancel what nobody approved in time, so that what comes next is measured from what was told; the ids."""
 
-    async def approvals(self, *, key: str = "", decided: bool = False, limit: int = 500) -> tuple[ApprovalRow, ...]:
+    async def approvals(
+        self, *, key: str = "", decided: bool = False, limit: int = 500, after: ApprovalRow | None = None
+    ) -> tuple[ApprovalRow, ...]:
         """Requests that wait, those first that expire first; with `decided` all of them, the youngest first. `key`: of
-        this incident only.
+        this incident only. `after`: the last one of the page before, of all that wait.
         """
 
     async def approval(self, delivery_id: str) -> ApprovalRow | None: ...
+
+    async def decisions(self, delivery_id: str) -> tuple[DecisionRow, ...]:
+        """Whatever was decided of a delivery, the oldest first, also before it was asked for again."""
 
     async def begin_work(self, work: Work) -> Begun:
         """Take the locks, and write down what is asked for before it is done. Work of the same run of attempts, with

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any, NamedTuple
 
-from gateway.domain.approval import APPROVAL_HOLD, ApprovalRow, Ruling, Verdict
+from gateway.domain.approval import APPROVAL_HOLD, ApprovalRow, DecisionRow, Ruling, Verdict
 from gateway.queue.book import Book, storable
 from gateway.queue.order import place
 from gateway.queue.told import undelivered
@@ -33,13 +33,20 @@ SELECT d.alert, d.route, p.key, a.environment, a.rule, a.severity, a.summary, p.
        p.decided_us, p.who, p.why, p.plan_id
 FROM approval AS p JOIN delivery AS d ON d.id = p.delivery JOIN alert AS a ON a.id = d.alert
 """
-WAITING = _ROWS + " WHERE p.verdict = '' AND p.expires_us > 0 AND d.state < 3 ORDER BY p.expires_us, p.delivery LIMIT ?"
+WAITING = (
+    _ROWS
+    + """
+WHERE p.verdict = '' AND (p.expires_us, p.delivery) > (?, ?) AND d.state < 3 ORDER BY p.expires_us, p.delivery LIMIT ?
+"""
+)
 WAITING_OF = _ROWS + " WHERE p.verdict = '' AND p.key = ? AND d.state < 3 ORDER BY p.delivery LIMIT ?"
 LATEST = _ROWS + " WHERE p.delivery > 0 ORDER BY p.delivery DESC LIMIT ?"
 _ONE = _ROWS + " WHERE p.delivery = ?"
 _DECIDE = """
 UPDATE approval SET verdict = ?, decided_us = ?, who = ?, why = ?, plan_id = ? WHERE delivery = ? AND verdict = ''
 """
+_REMEMBER = "INSERT INTO decision (delivery, at_us, verdict, who, why, plan_id) VALUES (?, ?, ?, ?, ?, ?)"
+DECISIONS = "SELECT at_us, verdict, who, why, plan_id FROM decision WHERE delivery = ? ORDER BY id"
 _EXPIRES = "SELECT expires_us FROM approval WHERE delivery = ?"
 _GO = """
 UPDATE delivery SET state = 0, head = ?, fresh = 0, due_us = ?, attempts = 0, first_us = 0, hold = '', reason = ?
@@ -103,8 +110,8 @@ def _rule(book: Book, name: str, ruling: Ruling) -> bool:
     row, route, key, *_ = found
     now_us, who, why = book.now_us(), storable(ruling.who[:_MOST_TEXT]), storable(ruling.why[:_MOST_TEXT])
     (expires_us,) = book.db.execute(_EXPIRES, (row,)).fetchone() or (0,)
-    values = (ruling.verdict, now_us, who, why, ruling.plan_ids.get(name, ""), row)
-    if expires_us <= now_us or not book.db.execute(_DECIDE, values).rowcount:
+    decision = DecisionRow(now_us, ruling.verdict, who, why, ruling.plan_ids.get(name, ""))
+    if expires_us <= now_us or not _decide(book, row, decision):
         return False
     reason = f"{ruling.verdict} by {who}" + (f": {why}" if why else "")
     if ruling.verdict is Verdict.APPROVED:
@@ -134,7 +141,7 @@ def _expire(book: Book, name: str) -> bool:
         return False  # its attempt is about to park it, and what is parked needs a request that can end
     (expires_us,) = book.db.execute(_EXPIRES, (row,)).fetchone() or (now_us + 1,)
     verdict = Verdict.WITHDRAWN if state > _PARKED else Verdict.EXPIRED
-    if expires_us > now_us or not book.db.execute(_DECIDE, (verdict, now_us, "", "", "", row)).rowcount:
+    if expires_us > now_us or not _decide(book, row, DecisionRow(now_us, verdict, "", "", "")):
         return False
     if state != _PARKED:
         return False
@@ -143,25 +150,46 @@ def _expire(book: Book, name: str) -> bool:
     return True
 
 
+def _decide(book: Book, row: int, decision: DecisionRow) -> bool:
+    """Whether it was undecided. A request that is made anew later takes nothing of what was decided before."""
+    at_us, verdict, who, why, plan_id = astuple(decision)
+    if not book.db.execute(_DECIDE, (verdict, at_us, who, why, plan_id, row)).rowcount:
+        return False
+    book.db.execute(_REMEMBER, (row, at_us, verdict, who, why, plan_id))
+    return True
+
+
 def is_waiting(book: Book, row: int) -> bool:
     return book.db.execute(IS_WAITING, (row,)).fetchone() is not None
 
 
-def listed(book: Book, key: str, *, decided: bool, limit: int) -> tuple[ApprovalRow, ...]:
+def listed(book: Book, key: str, *, decided: bool, limit: int, after: ApprovalRow | None) -> tuple[ApprovalRow, ...]:
     """Those that wait, of an incident where a key is given, first those that expire first; or with `decided` all, the
-    youngest first.
+    youngest first. `after`: the last one of the page before, of all that wait.
     """
     if decided:
         return tuple(_rows(book, book.db.execute(LATEST, (limit,)).fetchall(), key))
-    values = (key, limit) if key else (limit,)
-    return tuple(_rows(book, book.db.execute(WAITING_OF if key else WAITING, values).fetchall()))
+    if key:
+        return tuple(_rows(book, book.db.execute(WAITING_OF, (key, limit)).fetchall()))
+    last = (after.expires_us, _id(book, after.delivery) or 0) if after else (0, 0)
+    return tuple(_rows(book, book.db.execute(WAITING, (*last, limit)).fetchall()))
 
 
 def one(book: Book, delivery_id: str) -> ApprovalRow | None:
+    row = book.db.execute(_ONE, (_id(book, delivery_id),)).fetchone()
+    return _row(book, row) if row else None
+
+
+def decisions(book: Book, delivery_id: str) -> tuple[DecisionRow, ...]:
+    """All of one delivery, the oldest first."""
+    found = book.db.execute(DECISIONS, (_id(book, delivery_id),)).fetchall()
+    return tuple(DecisionRow(at_us, Verdict(verdict), *rest) for at_us, verdict, *rest in found)
+
+
+def _id(book: Book, delivery_id: str) -> int | None:
     at = book.delivery_place(delivery_id)
     found = book.db.execute(_PLACE, at).fetchone() if at else None
-    row = book.db.execute(_ONE, (found[0],)).fetchone() if found else None
-    return _row(book, row) if row else None
+    return int(found[0]) if found else None
 
 
 def _rows(book: Book, rows: Sequence[tuple[Any, ...]], key: str = "") -> Iterator[ApprovalRow]:

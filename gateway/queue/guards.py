@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from gateway.domain.approval import ApprovalRow, Ruling
+from gateway.domain.approval import ApprovalRow, DecisionRow, Ruling
 from gateway.domain.remediation import Begun, RemediationRow, Step, Work
 from gateway.queue import approvals, remediations
 from gateway.queue.running import Reading, Writing
@@ -29,11 +29,17 @@ class TableGuards:
             return await self._writer.write(approvals.expire, overdue)
         return ()
 
-    async def approvals(self, *, key: str = "", decided: bool = False, limit: int = 500) -> tuple[ApprovalRow, ...]:
-        return await self._lookups.read(partial(approvals.listed, key=key, decided=decided, limit=limit))
+    async def approvals(
+        self, *, key: str = "", decided: bool = False, limit: int = 500, after: ApprovalRow | None = None
+    ) -> tuple[ApprovalRow, ...]:
+        asked = partial(approvals.listed, key=key, decided=decided, limit=limit, after=after)
+        return await self._lookups.read(asked)
 
     async def approval(self, delivery_id: str) -> ApprovalRow | None:
         return await self._lookups.read(partial(approvals.one, delivery_id=delivery_id))
+
+    async def decisions(self, delivery_id: str) -> tuple[DecisionRow, ...]:
+        return await self._lookups.read(partial(approvals.decisions, delivery_id=delivery_id))
 
     async def begin_work(self, work: Work) -> Begun:
         return await self._writer.write(remediations.begin, work)

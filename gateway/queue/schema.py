@@ -231,6 +231,16 @@ CREATE INDEX resource_lock_until ON resource_lock (until_us);
 _VERSION_4 = """
 ALTER TABLE approval ADD COLUMN plan_id TEXT NOT NULL DEFAULT '';
 CREATE INDEX silence_over ON silence (expires_us, id);
+CREATE TABLE decision (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    delivery INTEGER NOT NULL REFERENCES delivery (id) ON DELETE CASCADE,
+    at_us INTEGER NOT NULL,
+    verdict TEXT NOT NULL,
+    who TEXT NOT NULL,
+    why TEXT NOT NULL,
+    plan_id TEXT NOT NULL
+);
+CREATE INDEX decision_delivery ON decision (delivery, id);
 """
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)

@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateway.domain.alert import JSON
-from gateway.domain.approval import Verdict
+from gateway.domain.approval import ApprovalRow, DecisionRow, Verdict
 from gateway.domain.text import one_line
 from gateway.pipeline.approvals import Request
 from gateway.pipeline.operations import Operations
@@ -66,12 +66,13 @@ class ApprovalsApi:
         return json_answer(200, {"approvals": [shown(one) for one in found]})
 
     async def one(self, request: web.Request) -> web.Response:
-        """With the receiver's settings and every step of what would be done."""
+        """With the receiver's settings, every step of what would be done, and whatever was decided of it."""
         found = await self._found(request)
+        decided = await self._operations.approvals.decisions(found.row.delivery)
         more: dict[str, JSON] = {"settings": "", "steps": []}
         if found.plan:
             more = {"settings": found.plan.settings, "steps": list(found.plan.steps)}
-        return json_answer(200, shown(found) | more)
+        return json_answer(200, shown(found) | more | {"decisions": [_facts(each) for each in decided]})
 
     async def _found(self, request: web.Request) -> Request:
         found = await self._operations.approvals.one(request.match_info["id"])
@@ -134,12 +135,13 @@ def how_it_stands(found: Request) -> str:
 
 
 def shown(found: Request) -> dict[str, JSON]:
-    """`plan_id`: of what would be done, or of what was approved. No text has a second line, which could pass for
-    another fact where they stand one below the other.
-    """
+    """`plan_id`: of what would be done, or of what was approved."""
     plan = found.plan
     now = {"plan_id": plan.id} if plan and found.row.verdict is Verdict.WAITING else {}
-    facts = {
-        name: one_line(fact) if isinstance(fact, str) else fact for name, fact in render.fields_of(found.row).items()
-    }
-    return {**facts, **now, "plan": plan.text if plan else ""}
+    return {**_facts(found.row), **now, "plan": plan.text if plan else ""}
+
+
+def _facts(row: ApprovalRow | DecisionRow) -> dict[str, JSON]:
+    """No text has a second line, which could pass for another fact where they stand one below the other."""
+    facts = render.fields_of(row)
+    return {name: one_line(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}

@@ -248,3 +248,13 @@ def test_a_guarded_route_says_in_check_and_explain_what_it_does(run: Run, world:
     explained = run("explain", env=env).stdout
     told = f"plan: DRY_RUN, nothing is changed; otherwise: {plan(world)} with 2 OPEN resources: "
     assert told in explained
+
+
+def test_who_decided_is_shown_also_when_it_is_asked_for_again(run: Run, asking: World) -> None:
+    delivery = f"{asking.accept()}.all"
+    run("approvals", "reject", delivery, "--author", "ann", "--reason", "our own site", env=asking.env)
+    run("deliveries", "replay", delivery, env=asking.env)
+    wait_for(run, asking, delivery, "parked")
+    said = run("approvals", "show", delivery, env=asking.env).stdout
+    assert "rejected by ann: our own site" in said
+    assert "verdict      waiting" in said

@@ -209,3 +209,13 @@ async def test_other_routes_are_told_at_once(world: World) -> None:
     alert = await world.alert()
     await world.settled()
     assert [sent.delivery_id for sent in world.receiver.sent] == [f"{alert}.b"]
+
+
+async def test_everything_that_waits_is_told_however_much_it_is(world: World) -> None:
+    await world.start(asking(notify="chat"), a_route("chat", filter_=_nothing()))
+    for number in range(510):
+        await world.alert(f"alert {number}")
+    await world.approvals.look()
+    await world.settled()
+    assert world.approvals.waiting_count == 510
+    assert len(world.receiver.sent) == 510

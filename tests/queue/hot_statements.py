@@ -77,6 +77,7 @@ HOT: dict[str, str | Rows] = {
     "approvals: waiting": approvals.WAITING,
     "approvals: of an incident": approvals.WAITING_OF,
     "approvals: the latest": approvals.LATEST,
+    "approvals: decisions of one": approvals.DECISIONS,
     "approvals: overdue": approvals.OVERDUE,
     "put: approvals of an incident": approvals.OF_INCIDENT,
     "replay: approval": approvals.IS_WAITING,

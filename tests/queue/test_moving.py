@@ -62,6 +62,8 @@ def _leave_rows_in_the_rest(path: Path) -> None:
         db.execute("INSERT INTO silence VALUES ('s', '{}', 99)")
         db.execute("INSERT INTO cluster VALUES ('g', 'n', 1)")
         db.execute("INSERT OR IGNORE INTO told (route, key, digest, state) VALUES ('z', 'z', x'00ff', x'')")
+        decision = "(delivery, at_us, verdict, who, why, plan_id) SELECT min(id), 1, 'rejected', 'ann', 'w', 'p'"
+        db.execute(f"INSERT INTO decision {decision} FROM delivery")
         db.execute("UPDATE sqlite_sequence SET seq = 5000 WHERE name = 'alert'")
         db.commit()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.approval import APPROVAL_HOLD, ApprovalRow, Ruling, Verdict
+from gateway.domain.approval import APPROVAL_HOLD, ApprovalRow, DecisionRow, Ruling, Verdict
 from gateway.domain.delivery import NewDelivery, State
 from gateway.ports import Store
 from tests.queue.incident_world import TOLD_CHANGES, a_state
@@ -306,3 +306,41 @@ async def test_what_was_parked_by_its_last_attempt_waits_for_a_replay_whatever_i
     (claim,) = await claim_all(store)
     await store.record(a_result(claim, State.PARKED))
     assert await waits_for(store, delivery) == "replay"
+
+
+async def test_who_decided_is_kept_when_it_is_asked_for_again(store: Store, clock: FakeClock) -> None:
+    delivery = await put(store)
+    await store.rule(rejects(delivery))
+    first_us = clock.us
+    clock.advance(10)
+    await store.replay([delivery])
+    (claim,) = await claim_all(store)
+    await ask(store, delivery, clock.us + HOUR_US)
+    await store.record(a_result(claim, State.PARKED))
+    await store.rule(approves(delivery, why="it is not"))
+    await store.rule(rejects(delivery))
+    assert await store.decisions(delivery) == (
+        DecisionRow(first_us, Verdict.REJECTED, "bob", "not this one", ""),
+        DecisionRow(clock.us, Verdict.APPROVED, "ann", "it is not", PLAN),
+    )
+    assert await store.decisions("x") == ()
+
+
+async def test_that_nobody_decided_in_time_is_kept_too(store: Store, clock: FakeClock) -> None:
+    delivery = await put(store)
+    clock.advance(HOUR_S)
+    await store.expire_approvals()
+    assert await store.decisions(delivery) == (DecisionRow(clock.us, Verdict.EXPIRED, "", "", ""),)
+
+
+async def test_requests_are_listed_page_by_page(store: Store) -> None:
+    asked_for = [
+        await put(store, lasts_us=lasts_us) for lasts_us in (HOUR_US, HOUR_US, 2 * HOUR_US, HOUR_US // 2, HOUR_US)
+    ]
+    wanted = [asked_for[at] for at in (3, 0, 1, 4, 2)]
+    found: list[str] = []
+    page = await store.approvals(limit=2)
+    while page:
+        found += [row.delivery for row in page]
+        page = await store.approvals(limit=2, after=page[-1])
+    assert found == wanted
