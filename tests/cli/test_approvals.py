@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.cli_world import World
 from tests.cli.conftest import Run, Start
-from tests.cli.test_deliveries import wait_for
+from tests.cli.until import wait_for
 
 KEY = "planted-approval-key-4c1e"
 LINKS = {"GATEWAY_APPROVAL_URL": "http://localhost:8081", "GATEWAY_APPROVAL_KEY": KEY}

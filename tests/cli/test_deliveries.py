@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -10,20 +9,10 @@ from typer.main import get_command
 from gateway.cli.app import app
 from gateway.web.query import DELIVERY_WORDS, PAGE_WORDS
 from tests.cli.cli_world import World
-from tests.cli.conftest import WITHIN_S, Run, Start
+from tests.cli.conftest import Run, Start
+from tests.cli.until import state_of, wait_for
 
 FIXING = {"REMEDIATION": "true", "ENVIRONMENTS": "44412345678075", "RULES": "AR-251", "DRY_RUN": "false"}
-
-
-def wait_for(run: Run, world: World, delivery_id: str, state: str) -> None:
-    until_s = time.monotonic() + WITHIN_S
-    while state_of(run, world, delivery_id) != state:
-        assert time.monotonic() < until_s
-        time.sleep(0.02)
-
-
-def state_of(run: Run, world: World, delivery_id: str) -> str:
-    return str(json.loads(run("deliveries", "show", delivery_id, "--json", env=world.env).stdout)["state"])
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from gateway.cli.recorded import print_recorded
 from gateway.domain.alert import JSON
 from tests.cli.cli_world import World
 from tests.cli.conftest import Run
-from tests.cli.test_deliveries import wait_for
+from tests.cli.until import wait_for
 
 
 def rows(output: str) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ import pytest
 from gateway.cli.client import Ops
 from tests.cli.cli_world import World
 from tests.cli.conftest import Run
-from tests.cli.test_deliveries import wait_for
+from tests.cli.until import wait_for
 
 WHO = ("--reason", "migration", "--author", "ana")
 
