@@ -63,12 +63,16 @@ def _print(report: TestReport) -> None:
     request = report.request
     if request:
         line(f"sent to {request.get('to') or request.get('url')}")
-    line(f"{report.route}: {'ok' if report.ok else 'failed'}: {report.reason}")
+    line(f"{report.route}: {_word(report)}: {report.reason}")
     if report.answer:
         for text in report.answer.splitlines():
             line(f"    | {text}")
-    if not report.ok:
+    if not report.ok and not report.refused:
         line(_MEANINGS[report.outcome], error=True)
+
+
+def _word(report: TestReport) -> str:
+    return "not tested" if report.refused else "ok" if report.ok else "failed"
 
 
 def _document(report: TestReport) -> dict[str, JSON]:

@@ -24,7 +24,8 @@ _UNAPPROVED = f"nothing was sent: APPROVAL=required, and nobody approves a test.
 @dataclass(frozen=True, slots=True)
 class TestReport:
     """What a route's receiver said to a test. `status` None: it gave no number. `answer`: the beginning of what it
-    said, secrets masked. `request`: what was sent, secrets masked; empty when it could not be worded.
+    said, secrets masked. `request`: what was sent, secrets masked; empty when it could not be worded. `refused`:
+    nothing was tried, because a test would be acted upon, or nobody approved it.
     """
 
     __test__ = False
@@ -36,6 +37,7 @@ class TestReport:
     status: int | None = None
     answer: str = ""
     request: Mapping[str, JSON] = field(default_factory=dict)
+    refused: bool = False
 
 
 async def try_route(route: ConfiguredRoute, transport: Transport, now_us: int) -> TestReport:
@@ -47,7 +49,7 @@ async def try_route(route: ConfiguredRoute, transport: Transport, now_us: int) -
     context = Context(f"test-{now_us}.{route.name}", route.name, body, now, test=True)
     secrets = route.settings.secrets()
     if refusal := _why_not(route):
-        return TestReport(route.name, ok=False, outcome=OutcomeClass.OURS, reason=refusal)
+        return TestReport(route.name, ok=False, outcome=OutcomeClass.OURS, reason=refusal, refused=True)
     try:
         message = route.destination.format(alert, context, route.settings)
     except FormatFault as fault:

@@ -48,6 +48,14 @@ def test_a_receiver_that_is_not_there_is_a_failure(run: Run, environment: dict[s
     assert "all: failed: " in result.stdout
 
 
+def test_a_test_that_would_be_acted_upon_is_refused_and_not_called_a_failure(
+    run: Run, environment: dict[str, str], receiver: Receiver
+) -> None:
+    result = run("test", "all", env=environment | {"GATEWAY_ROUTES__ALL__APPROVAL": "required"})
+    assert (result.exit_code, result.stderr, receiver.bodies) == (1, "", [])
+    assert result.stdout.startswith("all: not tested: nothing was sent: APPROVAL=required")
+
+
 def test_a_route_that_does_not_exist_is_answered_with_the_one_meant(run: Run, environment: dict[str, str]) -> None:
     result = run("test", "critcal", env=environment)
     assert result.exit_code == 1
