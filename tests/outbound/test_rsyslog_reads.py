@@ -65,8 +65,8 @@ async def rsyslog(folder: Path, port: int) -> AsyncIterator[Read]:
     process = await asyncio.create_subprocess_exec(*command, stdout=silent, stderr=silent)
 
     def read() -> list[dict[str, Any]]:
-        lines = written.read_text("utf-8").splitlines() if written.exists() else []
-        return [json.loads(line) for line in lines]
+        text = written.read_bytes().decode("utf-8", "replace") if written.exists() else ""
+        return [json.loads(line) for line in text.split("\n")[:-1]]  # it may be about to write the last one
 
     try:
         await until(lambda: answers(f"tcp://127.0.0.1:{port}"))
