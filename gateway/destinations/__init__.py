@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -38,8 +38,10 @@ class SecretAddress(SecretStr):
 
 class DestinationSettings(BaseModel):
     """A kind's own keys of a route file: field `url` is key `URL`. Secrets are `SecretStr`; a `_FILE` form of every
-    key is read before this model sees it.
+    key is read before this model sees it. `rotated`: fields that are no secret and change with one.
     """
+
+    rotated: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

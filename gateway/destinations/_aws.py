@@ -33,6 +33,7 @@ class AwsSettings(Server):
     """`service` is its name in addresses and signatures."""
 
     service: ClassVar[str]
+    rotated: ClassVar[frozenset[str]] = frozenset({"access_key_id"})
 
     region: str = Field("", pattern=rf"^({REGION})?$", description="the region; not needed where the target says it")
     access_key_id: str = Field(

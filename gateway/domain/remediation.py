@@ -147,7 +147,9 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class RemediationRow:
-    """One entry of the audit trail. `ended_us` None: no end is written (yet). `tries`: how often it was asked for."""
+    """One entry of the audit trail. `ended_us` None: no end is written (yet); the outcome is `interrupted` where none
+    will be. `tries`: how often it was asked for.
+    """
 
     id: int
     delivery: str

@@ -13,9 +13,9 @@ from typing import NamedTuple, TypeAlias
 
 import structlog
 
-from gateway.destinations import Context
+from gateway.destinations import Context, FormatFault
 from gateway.domain.alert import Alert
-from gateway.domain.approval import ApprovalRow, ApprovalRule, Verdict, waits_until
+from gateway.domain.approval import ApprovalRow, Verdict, waits_until
 from gateway.domain.cel_fields import ExpressionFailed, Facts
 from gateway.domain.condition import Reading
 from gateway.domain.delivery import Claim, State
@@ -26,6 +26,7 @@ from gateway.domain.remediation import NOTHING_OPEN, Begun, Guard, Work, locks_o
 from gateway.domain.retry import Step
 from gateway.domain.snapshot import OPEN
 from gateway.pipeline.configured import ConfiguredRoute
+from gateway.pipeline.mask import mask
 from gateway.pipeline.plan import plan_of, targets_of, too_many
 from gateway.pipeline.remedy import Remediator
 from gateway.ports import Clock, Store, StoreUnavailable, Transport
@@ -60,26 +61,34 @@ class Guarded:
             return Tried(outcome, None, Step(State.PENDING, unavailable.retry_after_s, charged=False))
 
     async def _passed(self, route: ConfiguredRoute, claim: Claim, alert: Alert, context: Context, send: Send) -> Tried:
-        agreed = ""
-        if route.approval:
-            row = await self._asked(route.approval, claim, plan_of(route, alert).id)
-            if row is None or row.verdict is not Verdict.APPROVED:
-                return _parked(_waits(row) if row else "there is no such delivery", "approval")
-            agreed = f"{row.who}: {row.why}" if row.why else row.who
         if route.guard is None:
-            return await send(route, alert, context)
+            agreed = await self._agreed(route, claim, alert)
+            return await send(route, alert, context) if isinstance(agreed, str) else agreed
         if said := _not_taken(route, alert, self._clock.now_us()):
             return _parked(said, "guard")
         passes = await self._still_open(alert, passing(alert, route.filter))
         if not any(passes):
             return Tried(Outcome(OutcomeClass.OK, NOTHING_OPEN), None, Step(State.SUPERSEDED))
         try:
-            alert, context = narrowed(alert, passes), replace(context, body=narrowed_body(context.body, passes))
+            left, context = narrowed(alert, passes), replace(context, body=narrowed_body(context.body, passes))
         except NotNarrowed as why:
             return _parked(str(why), "guard")
-        if route.approval is None and (said := too_many(route, alert)):
+        if route.approval is None and (said := too_many(route, left)):
             return _parked(said, "guard")
-        return await self._changing(route, route.guard, claim, alert, context, send, agreed)
+        agreed = await self._agreed(route, claim, alert)  # nobody is asked about what would not be done
+        if isinstance(agreed, Tried):
+            return agreed
+        return await self._changing(route, route.guard, claim, left, context, send, agreed)
+
+    async def _agreed(self, route: ConfiguredRoute, claim: Claim, alert: Alert) -> str | Tried:
+        """Who approved it, "" where nobody has to; or that it waits for somebody. `alert`: as it was received."""
+        if route.approval is None:
+            return ""
+        until_us = self._clock.now_us() + route.approval.expires_us
+        row = await self._store.ask_approval(claim.delivery_id, until_us, plan_of(route, alert).id)
+        if row is None or row.verdict is not Verdict.APPROVED:
+            return _parked(_waits(row) if row else "there is no such delivery", "approval")
+        return f"{row.who}: {row.why}" if row.why else row.who
 
     async def _still_open(self, alert: Alert, passes: tuple[bool, ...]) -> tuple[bool, ...]:
         """Without what was fixed or suppressed since the alert came: it may have waited for days."""
@@ -88,9 +97,6 @@ class Guarded:
             return passes
         now_open = {resource.info for resource in detail.resources if resource.state == OPEN}
         return tuple([passed and r.info in now_open for passed, r in zip(passes, alert.resources, strict=True)])
-
-    async def _asked(self, rule: ApprovalRule, claim: Claim, plan_id: str) -> ApprovalRow | None:
-        return await self._store.ask_approval(claim.delivery_id, self._clock.now_us() + rule.expires_us, plan_id)
 
     async def _changing(
         self,
@@ -108,6 +114,10 @@ class Guarded:
         try:
             tried = await self._done(route, guard, begun.id, alert, context, send)
         except StoreUnavailable:
+            raise
+        except FormatFault as fault:
+            said = mask(str(fault), route.settings.secrets())
+            await self._store.end_work(begun.id, claim.delivery_id, "ours", said)
             raise
         except Exception as error:
             await self._store.end_work(begun.id, claim.delivery_id, "ours", f"unexpected {type(error).__name__}")

@@ -31,7 +31,7 @@ def receiver_texts(route: ConfiguredRoute) -> Iterator[str]:
     what to do there.
     """
     yield route.kind
-    yield route.settings.model_dump_json(exclude_defaults=True)
+    yield route.settings.model_dump_json(exclude_defaults=True, exclude=set(route.settings.rotated))
     yield json.dumps(route.settings.addresses())
     yield json.dumps(route.settings.instructions())
 
@@ -40,7 +40,7 @@ def receiver_settings(settings: DestinationSettings) -> str:
     """The same for people, in one line: `URL=https://host/****(sha256:1a2b) FORMAT=template BODY=sha256:3c4d`. What is
     long or masked is told apart by the beginning of its SHA-256.
     """
-    given = settings.model_dump(mode="json", exclude_defaults=True)
+    given = settings.model_dump(mode="json", exclude_defaults=True, exclude=set(settings.rotated))
     return " ".join(f"{name.upper()}={_shown(settings, name, value)}" for name, value in given.items())
 
 

@@ -80,7 +80,7 @@ class _Hand:
         return datetime.fromtimestamp(self._clock.now_us() / _SECOND_US, UTC)
 
     async def one(self, target: Target, earlier: StepRow | None) -> Outcome:
-        if earlier and earlier.word in _DONE:
+        if earlier and (earlier.word in _DONE or earlier.undone_us):
             self.words[StepWord.UNDONE if earlier.undone_us else earlier.word] += 1
             kind = OutcomeClass.REJECTED if earlier.word is StepWord.NOT_OURS else OutcomeClass.OK
             return Outcome(kind, earlier.said)

@@ -18,8 +18,10 @@ ASK = "INSERT INTO approval (delivery, key, asked_us, expires_us) VALUES (?, ?, 
 _ASK_AGAIN = """
 INSERT INTO approval (delivery, key, asked_us, expires_us) VALUES (?, ?, ?, ?)
 ON CONFLICT (delivery) DO UPDATE SET asked_us = excluded.asked_us, expires_us = excluded.expires_us, verdict = '',
-    decided_us = NULL, who = '', plan_id = '', why = CASE WHEN approval.verdict = 'approved'
-    THEN 'asked again: what ' || approval.who || ' approved has changed since' ELSE '' END
+    decided_us = NULL, who = '', plan_id = '', why = CASE
+    WHEN approval.verdict <> 'approved' THEN ''
+    WHEN approval.plan_id = '' THEN 'asked again: it was approved by an older version, which did not keep what exactly'
+    ELSE 'asked again: what ' || approval.who || ' approved has changed since' END
 WHERE CASE approval.verdict WHEN '' THEN approval.expires_us <= excluded.asked_us
            WHEN 'approved' THEN approval.plan_id <> ? ELSE true END
       AND EXISTS (SELECT 1 FROM delivery WHERE delivery.id = approval.delivery AND delivery.state < 3)
@@ -46,6 +48,13 @@ _DECIDE = """
 UPDATE approval SET verdict = ?, decided_us = ?, who = ?, why = ?, plan_id = ? WHERE delivery = ? AND verdict = ''
 """
 _REMEMBER = "INSERT INTO decision (delivery, at_us, verdict, who, why, plan_id) VALUES (?, ?, ?, ?, ?, ?)"
+# What a gateway decided that is older than such rows.
+_REMEMBER_OLDER = """
+INSERT INTO decision (delivery, at_us, verdict, who, why, plan_id)
+SELECT delivery, decided_us, verdict, who, why, plan_id FROM approval
+WHERE delivery = ? AND plan_id = '' AND decided_us IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM decision WHERE decision.delivery = approval.delivery AND at_us = decided_us)
+"""
 DECISIONS = "SELECT at_us, verdict, who, why, plan_id FROM decision WHERE delivery = ? ORDER BY id"
 _EXPIRES = "SELECT expires_us FROM approval WHERE delivery = ?"
 _GO = """
@@ -85,6 +94,7 @@ def _ask(book: Book, request: Request) -> ApprovalRow | None:
         return None
     row, _, key, *_ = found
     values = (row, key, book.now_us(), request.expires_us, request.plan_id)
+    book.db.execute(_REMEMBER_OLDER, (row,))
     if book.db.execute(_ASK_AGAIN, values).fetchone():
         book.db.execute(_HOLD, (APPROVAL_HOLD, row))
     return _for_plan(request.plan_id, _row(book, book.db.execute(_ONE, (row,)).fetchone()))

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from gateway.domain.remediation import HOUR_US, Begun, RemediationRow, Step, StepRow, StepWord, Work
 from gateway.queue.book import Book, Value, storable
 
+_STATE = "SELECT state FROM delivery WHERE alert = ? AND route = ?"
+_PARKED = 2
 _MOST_TEXT = 2000
 _MOST_PURGED = 500
 _UNLOCK_EXPIRED = "DELETE FROM resource_lock WHERE until_us <= ?"
@@ -19,12 +21,14 @@ ON CONFLICT (name) DO UPDATE SET until_us = excluded.until_us WHERE resource_loc
 RETURNING name
 """
 UNLOCK = "DELETE FROM resource_lock WHERE holder = ?"
-# What was cut off is gone on with, and so is what was to be tried again in the same run of attempts.
+# What was to be tried again in the same run of attempts is gone on with, and so is what was cut off a moment ago.
 UNENDED = """
 SELECT id, plan, agreed FROM remediation WHERE delivery = ? AND dry_run = ?
-    AND outcome NOT IN ('ok', 'rejected', 'ours') AND (ended_us IS NULL OR asked_us >= ?)
+    AND outcome NOT IN ('ok', 'rejected', 'ours', 'interrupted')
+    AND (asked_us >= ? OR (ended_us IS NULL AND asked_us > ?))
 ORDER BY id DESC LIMIT 1
 """
+_CUT_OFF = "UPDATE remediation SET ended_us = ?, outcome = 'interrupted' WHERE delivery = ? AND ended_us IS NULL"
 SPENT = "SELECT count(*) FROM remediation WHERE route = ? AND dry_run = 0 AND asked_us > ?"
 _BEGIN = """
 INSERT INTO remediation (delivery, alert, route, kind, key, environment, rule, plan, dry_run, agreed, asked_us)
@@ -83,6 +87,7 @@ def _begin(book: Book, work: Work) -> Begun:
     if found is not None:
         book.db.execute(_AGAIN, (found,))
         return Begun(found)
+    book.db.execute(_CUT_OFF, (now_us, work.delivery))
     said = (work.delivery, work.alert, work.route, work.kind, work.key, work.environment, work.rule, work.plan)
     values: tuple[Value, ...] = (*map(_text, said), int(work.dry_run), _text(work.agreed), now_us)
     return Begun(book.db.execute(_BEGIN, values).fetchone()[0])
@@ -90,7 +95,8 @@ def _begin(book: Book, work: Work) -> Begun:
 
 def _unended(book: Book, work: Work) -> int | None:
     """The entry that goes on: of the same plan, which the same person approved. An entry says what became of that."""
-    found = book.db.execute(UNENDED, (work.delivery, int(work.dry_run), work.first_us)).fetchone()
+    asked = (work.delivery, int(work.dry_run), work.first_us, book.now_us() - HOUR_US)
+    found = book.db.execute(UNENDED, asked).fetchone()
     if found is None or (found[1], found[2]) != (_text(work.plan), _text(work.agreed)):
         return None
     return int(found[0])
@@ -171,4 +177,12 @@ def _row(book: Book, row: tuple[Any, ...]) -> RemediationRow:
     found = book.db.execute(STEPS, (row[0],)).fetchall()
     steps = tuple(StepRow(resource, StepWord(word), *rest) for resource, word, *rest in found)
     read = RemediationRow(*row)
-    return replace(read, dry_run=bool(read.dry_run), steps=steps)
+    outcome = read.outcome if read.ended_us or _goes_on(book, read.delivery) else "interrupted"
+    return replace(read, dry_run=bool(read.dry_run), outcome=outcome, steps=steps)
+
+
+def _goes_on(book: Book, delivery_id: str) -> bool:
+    """Whether an attempt may still end it: a delivery may end otherwise after a crash."""
+    at = book.delivery_place(delivery_id)
+    found = book.db.execute(_STATE, at).fetchone() if at else None
+    return found is not None and found[0] < _PARKED

@@ -241,6 +241,8 @@ CREATE TABLE decision (
     plan_id TEXT NOT NULL
 );
 CREATE INDEX decision_delivery ON decision (delivery, id);
+INSERT INTO decision (delivery, at_us, verdict, who, why, plan_id)
+    SELECT delivery, decided_us, verdict, who, why, '' FROM approval WHERE decided_us IS NOT NULL;
 """
 
 MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)

@@ -55,7 +55,7 @@ class ApprovalPage:
         )
         after = await self._found(request.query) or found
         if not changed and after.row.verdict is Verdict.WAITING:
-            return _undecided(after, 409, why_not(after)[0])
+            return _undecided(after, 409, why_not(after, form.get("plan") or _NONE)[0])
         return _decided(after, 200 if changed else 409)
 
     async def _found(self, query: Mapping[str, str]) -> Request | None:

@@ -87,7 +87,7 @@ class ApprovalsApi:
             changed = await approvals.rule(ids, verdict, who=said.who, why=said.reason, plan_id=said.plan)
             found = await self._found(request)
             if not changed:
-                said_no, hint = why_not(found)
+                said_no, hint = why_not(found, said.plan)
                 raise Refusal(409, said_no, hint=hint)
             return json_answer(200, {"approval": shown(found)})
 
@@ -114,13 +114,15 @@ def said_in(body: bytes, what: type[S]) -> S:
         raise Refusal(400, f"{where or 'the body'}: {first['msg']}", hint=hint) from None
 
 
-def why_not(found: Request) -> tuple[str, str]:
-    """Why nothing was decided, and what to do."""
+def why_not(found: Request, shown_id: str) -> tuple[str, str]:
+    """Why nothing was decided, and what to do. `shown_id`: of the plan that was looked at, "" for none."""
     if found.row.verdict is not Verdict.WAITING:
         return how_it_stands(found), "what is decided stays so"
     if found.plan is None:
         said = f'there is no route "{found.row.route}" any more, or its alert cannot be read: nothing can be done'
         return said, "put the route back, or reject it"
+    if shown_id in ("", found.plan.id):
+        return "it is asked for, and not parked yet", "try again in a moment; where its route is stopped, resume that"
     said = f"that is not what would be done now, which is the plan {found.plan.id}: {found.plan.text}. "
     said += "Where it reads as what you were shown, the settings of the receiver have changed, which are now: "
     said += found.plan.settings or "none"

@@ -271,3 +271,36 @@ async def test_approval_and_guards_go_together(world: World) -> None:
     (entry,) = await world.operations.remediations.latest(limit=9, before=2**62)
     assert entry.agreed in ("ann", "bob")
     assert len(world.receiver.sent) == 1
+
+
+async def test_why_an_alert_could_not_be_worded_stands_in_the_audit_trail(world: World) -> None:
+    named = parse_filter({"ENVIRONMENTS": [ENVIRONMENT], "RULES": ["UNWORDABLE"]})
+    await world.start(replace(fixing(), filter=named))
+    await alert(world, "bucket", ruleNumber="UNWORDABLE")
+    (entry,) = await world.operations.remediations.latest(limit=9, before=2**62)
+    assert (entry.outcome, entry.result) == ("ours", "the template names something that is not there")
+
+
+async def test_nobody_is_asked_about_what_would_not_be_done(world: World) -> None:
+    route = replace(fixing(), approval=ApprovalRule(3_600_000_000), terms=Terms(notify=frozenset({Reason.NEW})))
+    await world.start(route)
+    made = await alert(world, "one", alert_id="same")
+    await world.approvals.rule([f"{made}.fix"], Verdict.REJECTED, who="ann", why="")
+    await alert(world, "-one", "two", alert_id="same")
+    await world.operations.replay([f"{made}.fix"])
+    await world.settled()
+    assert await world.approvals.waiting() == ()
+    assert await world.state(made, "fix") is State.SUPERSEDED
+
+
+async def test_what_was_cut_off_and_is_not_gone_on_with_has_ended(world: World) -> None:
+    await world.start(fixing(retry=RetryPolicy((), 4000.0)))
+    world.receiver.shut()
+    made = await alert(world, "bucket")
+    await world.crash()
+    world.receiver.open()
+    await world.start(fixing(retry=RetryPolicy((), 4000.0)))
+    await world.settled()
+    assert await world.state(made, "fix") is State.DEAD
+    (entry,) = await world.operations.remediations.latest(limit=9, before=2**62)
+    assert entry.outcome == "interrupted"

@@ -52,6 +52,12 @@ def test_a_credential_in_the_headers_may_be_rotated(kind: str, name: str) -> Non
     assert plan(kind, headers=old).id != plan(kind, headers="X-Action: close").id
 
 
+def test_the_id_of_an_access_key_changes_with_its_secret_and_is_no_other_plan() -> None:
+    old, new = ({"access_key_id": f"AKIA{age}", "secret_access_key": f"planted-{age}"} for age in ("OLD", "NEW"))
+    assert plan("lambda", **old).id == plan("lambda", **new).id
+    assert "AKIA" not in plan("lambda", **old).settings
+
+
 @pytest.mark.parametrize("other", [{"signing_secret": "planted-new-signing-secret"}, {"method": "POST"}])
 def test_a_secret_or_a_default_that_is_written_out_is_no_other_plan(other: dict[str, str]) -> None:
     before = {"signing_secret": "planted-old-signing-secret"}

@@ -102,6 +102,34 @@ async def test_a_bucket_that_asks_for_time_is_given_it_by_the_clock_of_the_gatew
     assert (outcome.kind, outcome.hint_s) == (OutcomeClass.RATE_LIMITED, 90)
 
 
+class Loses(Buckets):
+    """The answer to the first that it is to write."""
+
+    lost = 0
+
+    async def send(self, message: Message, timeout_s: float) -> Answer:
+        answer = await super().send(message, timeout_s)
+        if isinstance(message, AwsRequest) and message.method == "PUT" and not self.lost:
+            self.lost += 1
+            return NoAnswer("no answer")
+        return answer
+
+
+async def test_what_was_undone_while_nobody_knew_whether_it_was_changed_is_left_alone_too(world: World) -> None:
+    route = closing()
+    await world.start(route)
+    buckets, work_id = Loses(world), await begun(world)
+    remediator = Remediator(world.store, buckets, world.clock)
+    await remediator.carry_out(route, Guard(dry_run=False), work_id, [TARGET])
+    row = await world.store.remediation(work_id)
+    assert row is not None
+    (step,) = await remediator.undo(route, row, "ann", force=False, within_s=60)
+    assert step.word is StepWord.CHANGED
+    buckets.asked.clear()
+    outcome, _ = await remediator.carry_out(route, Guard(dry_run=False), work_id, [TARGET])
+    assert (outcome.reason, buckets.asked) == ("1 undone", [])
+
+
 async def begun(world: World) -> int:
     facts = ("d-1.fix", "d-1", "fix", "s3-public-acl", "k", TARGET.environment, TARGET.rule)
     found = await world.store.begin_work(Work(*facts, ("lock",), "plan", False, "", 10, 60_000_000))

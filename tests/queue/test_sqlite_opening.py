@@ -4,13 +4,14 @@ import asyncio
 import shutil
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway.domain.query import AlertSelection
 from gateway.queue.failures import StoreBroken
-from gateway.queue.schema import MIGRATIONS
+from gateway.queue.schema import MIGRATIONS, migrate
 from tests.queue.store_world import LEASES, SqliteEngine, an_alert, now
 
 MIB = 1024 * 1024
@@ -137,3 +138,13 @@ async def test_a_torn_tail_of_the_wal_costs_only_what_was_not_whole(sqlite: Sqli
     assert [row.id for row in page.alerts] == [kept.alert_id]
     assert len((await store.put(an_alert(now("a")), LEASES)).claims) == 1
     await again.close()
+
+
+def test_what_was_decided_before_decisions_had_a_table_is_kept() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db, MIGRATIONS[:3])
+        for delivery, decided in ((1, "'approved', 5, 'ann', 'mine'"), (2, "'', NULL, '', ''")):
+            db.execute(f"INSERT INTO approval VALUES ({delivery}, 'k', 1, 9, {decided})")
+        migrate(db)
+        found = db.execute("SELECT delivery, at_us, verdict, who, why, plan_id FROM decision").fetchall()
+    assert found == [(1, 5, "approved", "ann", "mine", "")]

@@ -36,10 +36,15 @@ async def test_what_was_approved_is_that_plan_alone(store: Store, clock: FakeClo
     assert await store.rule(approves(delivery)) == (delivery,)
 
 
-async def test_an_approval_from_before_plans_had_ids_is_asked_for_again(store: Store) -> None:
+async def test_an_approval_from_before_plans_had_ids_is_asked_for_again_and_kept(
+    store: Store, clock: FakeClock
+) -> None:
     delivery = await put(store)
     await store.rule(Ruling((delivery,), Verdict.APPROVED, "ann"))
-    assert (await ask(store, delivery)).verdict is Verdict.WAITING
+    row = await ask(store, delivery)
+    assert (row.verdict, row.who) == (Verdict.WAITING, "")
+    assert row.why == "asked again: it was approved by an older version, which did not keep what exactly"
+    assert await store.decisions(delivery) == (DecisionRow(clock.us, Verdict.APPROVED, "ann", "", ""),)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.REJECTED, Verdict.EXPIRED])

@@ -84,10 +84,22 @@ async def test_an_entry_is_of_what_one_person_approved(store: Store, other: dict
     assert await begin(store, **other) == second
 
 
-async def test_what_was_cut_off_goes_on_also_after_its_run_of_attempts(store: Store, clock: FakeClock) -> None:
+async def test_what_was_cut_off_a_moment_ago_goes_on_in_another_run_of_attempts(store: Store, clock: FakeClock) -> None:
     first = await begin(store)
     clock.advance(61)
     assert await begin(store, first_us=clock.us) == first
+
+
+@pytest.mark.parametrize("other", [{}, {"agreed": "bob"}, {"dry_run": True}])
+async def test_what_was_cut_off_long_ago_or_would_be_something_else_has_ended(
+    store: Store, clock: FakeClock, other: dict[str, Any]
+) -> None:
+    first = await begin(store)
+    clock.advance(3600)
+    assert await begin(store, first_us=clock.us, **other) != first
+    row = await store.remediation(first)
+    assert row is not None
+    assert (row.outcome, row.ended_us) == ("interrupted", clock.us)
 
 
 async def test_what_was_refused_has_nothing_to_be_put_back(store: Store) -> None:

@@ -22,7 +22,7 @@ from tests.queue.store_world import LEASE_US, Engine, SqliteEngine
 
 T = TypeVar("T")
 HOURLY = 2
-FINAL = {"ok", "rejected", "ours"}
+FINAL = {"ok", "rejected", "ours", "interrupted"}
 DELIVERIES = st.sampled_from(["d-1.fix", "d-2.fix", "d-3.fix", "d-4.fix", "d-1.other"])
 RESOURCES = st.sampled_from(["x", "x", "y", "z"])
 SOME = st.lists(RESOURCES, min_size=1, max_size=2).map(tuple)
@@ -56,6 +56,11 @@ class Entry:
     ended_us: int | None = None
     steps: dict[str, Note] = field(default_factory=dict)
 
+    @property
+    def said(self) -> str:
+        """There is no such delivery, so nothing will end what has no end."""
+        return "interrupted" if self.ended_us is None else self.outcome
+
 
 class Model:
     """`locks`: resource -> who has it, until when."""
@@ -79,7 +84,7 @@ class Model:
 
     def begin(self, work: Work, now_us: int) -> tuple[Entry | None, Begun]:
         """The entry that goes on, if any; and the answer, in which a new entry's id is 0."""
-        entry = self.goes_on(work)
+        entry = self.goes_on(work, now_us)
         last_hour = [e for e in self.entries if e.delivery.endswith(f".{work.route}") and e.asked_us > now_us - HOUR_US]
         spent = sum(not e.dry for e in last_hour)
         if entry is None and not work.dry_run and spent >= HOURLY:
@@ -91,11 +96,21 @@ class Model:
         entry.tries, entry.outcome, entry.ended_us = entry.tries + 1, "", None
         return entry, Begun(entry.id)
 
-    def goes_on(self, work: Work) -> Entry | None:
-        """What was cut off, or is tried again in the same run of attempts; of what the same person approved."""
-        same = [e for e in self.entries if (e.delivery, e.dry) == (work.delivery, work.dry_run)]
-        left = [e for e in same if e.outcome not in FINAL and (e.ended_us is None or e.asked_us >= work.first_us)]
+    def goes_on(self, work: Work, now_us: int) -> Entry | None:
+        """What was cut off a moment ago, or is tried again in the same run of attempts; as the same person approved."""
+        same = [
+            e for e in self.entries if (e.delivery, e.dry, e.outcome in FINAL) == (work.delivery, work.dry_run, False)
+        ]
+        cut_off_us = now_us - HOUR_US
+        left = [e for e in same if e.asked_us >= work.first_us or (e.ended_us is None and e.asked_us > cut_off_us)]
         return left[-1] if left and left[-1].agreed == work.agreed else None
+
+    def add(self, entry: Entry) -> None:
+        """What is gone on with no more has ended."""
+        for other in self.entries:
+            if other.delivery == entry.delivery and other.ended_us is None:
+                other.outcome, other.ended_us = "interrupted", entry.asked_us
+        self.entries.append(entry)
 
 
 class WorkMachine(RuleBasedStateMachine):
@@ -137,7 +152,7 @@ class WorkMachine(RuleBasedStateMachine):
         if expected.id == 0 and begun.id is not None:
             assert begun.id > max((entry.id for entry in self.model.entries), default=0)
             found = Entry(begun.id, delivery, dry, agreed, self.clock.us)
-            self.model.entries.append(found)
+            self.model.add(found)
             expected = Begun(begun.id)
         assert begun == expected
 
@@ -202,7 +217,7 @@ class WorkMachine(RuleBasedStateMachine):
         rows = self.run(self.store.remediations(limit=1000))
         found = [(row.id, row.delivery, row.agreed, row.asked_us, row.tries, row.outcome, row.ended_us) for row in rows]
         entries = self.model.entries[::-1]
-        assert found == [(e.id, e.delivery, e.agreed, e.asked_us, e.tries, e.outcome, e.ended_us) for e in entries]
+        assert found == [(e.id, e.delivery, e.agreed, e.asked_us, e.tries, e.said, e.ended_us) for e in entries]
         for row, entry in zip(rows, entries, strict=True):
             notes = {step.resource: Note(step.word, step.before, step.after, step.undone_by) for step in row.steps}
             assert notes == entry.steps
