@@ -143,8 +143,8 @@ async def test_a_torn_tail_of_the_wal_costs_only_what_was_not_whole(sqlite: Sqli
 def test_what_was_decided_before_decisions_had_a_table_is_kept() -> None:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         migrate(db, MIGRATIONS[:3])
-        for delivery, decided in ((1, "'approved', 5, 'ann', 'mine'"), (2, "'', NULL, '', ''")):
-            db.execute(f"INSERT INTO approval VALUES ({delivery}, 'k', 1, 9, {decided})")
+        rows = [(1, "approved", 5, "ann", "mine"), (2, "", None, "", "")]
+        db.executemany("INSERT INTO approval VALUES (?, 'k', 1, 9, ?, ?, ?, ?)", rows)
         migrate(db)
         found = db.execute("SELECT delivery, at_us, verdict, who, why, plan_id FROM decision").fetchall()
     assert found == [(1, 5, "approved", "ann", "mine", "")]
