@@ -9,12 +9,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import pytest
 from aiohttp import web
 
 from tests.journey.journey_world import Client, a_gateway, a_route, environment
 from tests.journey.s3_world import ALL_USERS, Door, alert_about, private, public
 from tests.outbound.aws_world import ACCOUNT, Aws
+from tests.outbound.clouds import cloud
 
 Handler = Callable[[dict[str, Any], object], str]
 
@@ -27,11 +30,13 @@ class Host:
     url: str = ""
     keys: list[str] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    signed: list[str] = field(default_factory=list)  # what Azure's and Google's hosts ask for
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         event = json.loads(await request.read())
         self.events.append(event)
         self.keys.append(request.headers.get("Idempotency-Key", ""))
+        self.signed.append(request.headers.get("x-functions-key", request.headers.get("Authorization", "")))
         try:
             said = await asyncio.to_thread(self.handler, event, None)
         except Exception as error:  # noqa: BLE001 - whatever a function raises is its failure
@@ -74,9 +79,9 @@ async def behind(folder: Path, handler: Handler, **more: str) -> AsyncIterator[t
         yield host, client
 
 
-def function(host: Host, **more: str) -> dict[str, str]:
+def function(host: Host, kind: str = "webhook", **more: str) -> dict[str, str]:
     guards = {"REMEDIATION": "true", "ENVIRONMENTS": ACCOUNT, "RULES": "AR-251", "DRY_RUN": "false"}
-    return a_route("fix", URL=host.url, **(guards | more))
+    return a_route("fix", kind, URL=host.url, **(guards | more))
 
 
 async def test_an_alert_comes_in_and_the_bucket_is_closed(tmp_path: Path, aws: Aws, door: Door) -> None:
@@ -127,3 +132,40 @@ async def test_without_more_a_function_is_not_called_at_all(tmp_path: Path, aws:
         await client.until_state("delivered", (alert, "fix"))
     assert host.events == []
     assert door.grants(bucket) == [(ALL_USERS, "READ")]
+
+
+async def test_a_function_at_azure_is_called_once_it_is_approved_with_its_key(
+    tmp_path: Path, aws: Aws, door: Door
+) -> None:
+    bucket = door.bucket(public("READ"))
+    keys = {"kind": "azure-function", "KEY": "planted-function-key", "APPROVAL": "required"}
+    async with behind(tmp_path, closes_buckets(aws.client("s3")), **keys) as (host, client):
+        await approved(client, host, await client.accepted(alert_about(bucket)))
+    assert (door.grants(bucket), host.signed) == ([], ["planted-function-key"])
+
+
+async def test_a_function_in_cloud_run_is_called_once_it_is_approved_as_the_machine_itself(
+    tmp_path: Path, aws: Aws, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = door.bucket(public("READ"))
+    async with cloud() as google:
+        token = "planted.id.token"
+        google.login = lambda _request: says(token)
+        monkeypatch.setenv("GCE_METADATA_HOST", urlsplit(google.base).netloc)
+        keys = {"kind": "cloud-run", "APPROVAL": "required"}
+        async with behind(tmp_path, closes_buckets(aws.client("s3")), **keys) as (host, client):
+            await approved(client, host, await client.accepted(alert_about(bucket)))
+    assert (door.grants(bucket), host.signed) == ([], [f"Bearer {token}"])
+    assert google.asked[0].query["audience"] == host.url
+
+
+async def says(text: str) -> web.Response:
+    return web.Response(text=text)
+
+
+async def approved(client: Client, host: Host, alert: str) -> None:
+    await client.until_state("parked", (alert, "fix"))
+    assert host.events == []
+    await client.change(f"/api/v1/deliveries/{alert}.fix/approve", author="ann")
+    await client.until_state("delivered", (alert, "fix"))
+    assert host.keys == [f"{alert}.fix"]
