@@ -17,6 +17,7 @@ from gateway.domain.document import document
 from gateway.domain.optix import Problem, Unreadable, parse
 from gateway.domain.route import RouteTable, Verdict
 from gateway.domain.telling import Decision
+from gateway.domain.text import one_line
 
 if TYPE_CHECKING:
     from gateway.pipeline.explain import Explanation
@@ -131,8 +132,8 @@ def _decision(found: Explanation, route: str) -> Decision | None:
 
 def _print(found: Explanation, alert: Alert) -> None:
     score = "no score" if alert.score is None else f"score {alert.score:g}"
-    line(f"{alert.alert_id}  {alert.severity} ({score})  {alert.summary}")
-    line(f"environment {alert.environment or '(missing)'}, type {alert.alert_type or '(missing)'}")
+    line(f"{one_line(alert.alert_id)}  {alert.severity} ({score})  {one_line(alert.summary)}")
+    line(one_line(f"environment {alert.environment or '(missing)'}, type {alert.alert_type or '(missing)'}"))
     for verdict in found.verdicts:
         heading(f"\n{verdict.route}: {_said(found, verdict)}")
         if plan := found.plans.get(verdict.route):

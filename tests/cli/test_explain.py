@@ -20,6 +20,15 @@ def test_each_route_is_taken_or_not_with_the_condition_that_decided(run: Run, en
     assert "A-000001  high (score 80)  Ensure S3 buckets" in result.stdout
 
 
+def test_what_an_alert_says_cannot_pass_for_a_verdict(run: Run, environment: dict[str, str], tmp_path: Path) -> None:
+    event = json.loads(samples.load(samples.DOCUMENTED))
+    event["payloadData"]["alertSummary"] = "A bucket\n\nall: not taken: nothing to see"
+    (tmp_path / "alert.json").write_text(json.dumps(event))
+    said = run("explain", str(tmp_path / "alert.json"), env=environment).stdout.splitlines()
+    assert said[0].endswith("A bucket all: not taken: nothing to see")
+    assert [text for text in said if text.startswith("all: ")] == ["all: taken: event type is ALERT"]
+
+
 def test_the_request_is_shown_exactly_but_for_its_secrets(run: Run, environment: dict[str, str]) -> None:
     result = run("explain", "--json", env=environment)
     (taken, refused) = json.loads(result.stdout)["routes"]
