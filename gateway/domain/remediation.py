@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -70,8 +70,11 @@ def narrowed_body(body: bytes, passing_: Sequence[bool]) -> bytes:
 
 def locks_of(alert: Alert) -> tuple[str, ...]:
     """What nobody else may change meanwhile: the same text whichever rule names a resource. `alert`: narrowed."""
-    names = {f"{fold(alert.environment)}\n{fold(resource.info)}" for resource in alert.resources}
-    return tuple(sorted(names))
+    return locks_on(alert.environment, [resource.info for resource in alert.resources])
+
+
+def locks_on(environment: str, resources: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({f"{fold(environment)}\n{fold(resource)}" for resource in resources}))
 
 
 class Work(NamedTuple):

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from gateway.domain.pattern import fold
-from gateway.domain.remediation import RemediationRow, Step, StepWord
+from gateway.domain.remediation import RemediationRow, Step, StepWord, locks_on
 from gateway.pipeline.configured import ConfiguredRoute
 from gateway.pipeline.remedy import Remediator, can_be_undone
 from gateway.ports import Clock, Store, Transport
@@ -54,7 +53,7 @@ class Remediations:
         if not open_steps:
             raise CannotUndo("there is nothing to put back: it changed nothing, or was undone already")
         holder = f"undo of {work_id}"
-        names = tuple(sorted(f"{fold(row.environment)}\n{fold(step.resource)}" for step in open_steps))
+        names = locks_on(row.environment, [step.resource for step in open_steps])
         if busy := await self._store.lock(names, holder, _LEASE_US):
             raise CannotUndo(f"something else acts on the same resource ({busy}); try again")
         try:
