@@ -4,26 +4,19 @@ what a person approved, just that plan, and nothing waits that nobody can decide
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import tempfile
-from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import Any, TypeVar
-
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from gateway.domain.approval import APPROVAL_HOLD, Ruling, Verdict
 from gateway.domain.delivery import FINISHED, Claim, NewDelivery, State
 from gateway.domain.query import Selection
 from tests.queue.approval_world import HOUR_US, LATEST, UNDER_WAY, Model, Request, Row
 from tests.queue.incident_world import a_state
+from tests.queue.machine import EngineMachine
 from tests.queue.postgres_world import PostgresEngine
-from tests.queue.store_world import LEASE_US, SECOND_US, Engine, SqliteEngine, a_result
+from tests.queue.store_world import LEASE_US, SECOND_US, a_result
 
-T = TypeVar("T")
 KEYS = st.sampled_from(["k", "k", "l", ""])
 KINDS = st.dictionaries(st.sampled_from(["a", "b"]), st.sampled_from(["asked", "asked", "now"]), min_size=1)
 PLANS = st.sampled_from(["p1", "p1", "p2"])
@@ -33,30 +26,12 @@ ENDS = st.sampled_from([State.DELIVERED, State.PENDING, State.PENDING, State.DEA
 PICKS = st.integers(0, 1000)
 
 
-class ApprovalMachine(RuleBasedStateMachine):
-    make: Callable[[Path], Engine] = SqliteEngine
-
+class ApprovalMachine(EngineMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.folder = Path(tempfile.mkdtemp())
-        self.engine = self.make(self.folder)
-        self.clock = self.engine.clock
-        self.store = self.run(self.engine.open())
         self.model, self.sent = Model(), 0
         self.claims: list[tuple[Claim, Row]] = []
         self.answered: list[tuple[Claim, Row, bool]] = []
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(coroutine)
-
-    def teardown(self) -> None:
-        try:
-            self.drain()
-        finally:
-            self.run(self.engine.close())
-            self.runner.close()
-            shutil.rmtree(self.folder)
 
     @initialize(kinds=KINDS)
     def begin(self, kinds: dict[str, str]) -> None:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import tempfile
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from gateway.domain.delivery import Claim, NewDelivery, Recorded, State
 from gateway.domain.query import Selection
+from tests.queue.machine import EngineMachine
 from tests.queue.postgres_world import PostgresEngine
-from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, Engine, SqliteEngine, a_result, an_alert
+from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, a_result, an_alert
 
-T = TypeVar("T")
 ROUTES = st.sampled_from(["a", "b"])
 KEYS = st.sampled_from(["k", "l", ""])
 PICKS = st.integers(0, 1000)
@@ -87,26 +81,11 @@ class Model:
         self.wait_again(row, now_us)
 
 
-class StoreMachine(RuleBasedStateMachine):
-    make: Callable[[Path], Engine] = SqliteEngine
-
+class StoreMachine(EngineMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.folder = Path(tempfile.mkdtemp())
-        self.engine = self.make(self.folder)
-        self.clock = self.engine.clock
-        self.store = self.run(self.engine.open())
         self.model = Model()
         self.claims: list[tuple[Claim, Row]] = []
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(coroutine)
-
-    def teardown(self) -> None:
-        self.run(self.engine.close())
-        self.runner.close()
-        shutil.rmtree(self.folder)
 
     def hold(self, claim: Claim, row: Row) -> None:
         assert (claim.delivery_id, claim.attempt, claim.try_number) == (row.id, row.attempts, row.token)

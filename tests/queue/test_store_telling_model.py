@@ -4,16 +4,11 @@ told, and in the end it knows what it was to know.
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import tempfile
-from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from gateway.domain.change import apply, compare
 from gateway.domain.delivery import Claim, MemberResult, NewDelivery, State
@@ -21,23 +16,15 @@ from gateway.domain.notify import is_worth
 from gateway.domain.query import Selection
 from gateway.domain.snapshot import Snapshot, decode, digest_of, encode
 from tests.queue.incident_world import a_state, snapshot
+from tests.queue.machine import EngineMachine
 from tests.queue.postgres_world import PostgresEngine
-from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, Engine, SqliteEngine, a_result
+from tests.queue.store_world import LEASE_US, LEASES, SECOND_US, a_result
 from tests.queue.telling_routes import ENDS, KEYS, NIGHT_S, PICKS, ROUTES, STATES, UNFINISHED, WAITING, Incident, Row
 
-T = TypeVar("T")
 
-
-class TellingMachine(RuleBasedStateMachine):
-    make: Callable[[Path], Engine] = SqliteEngine
-
+class TellingMachine(EngineMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.folder = Path(tempfile.mkdtemp())
-        self.engine = self.make(self.folder)
-        self.clock = self.engine.clock
-        self.store = self.run(self.engine.open())
         self.sent = 0
         self.rows: dict[str, Row] = {}
         self.claims: list[Claim] = []
@@ -47,15 +34,6 @@ class TellingMachine(RuleBasedStateMachine):
         self.tried: set[str] = set()
         self.again: set[str] = set()
         self.failed = False
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(coroutine)
-
-    def teardown(self) -> None:
-        self.drain()
-        self.run(self.engine.close())
-        self.runner.close()
-        shutil.rmtree(self.folder)
 
     def states(self) -> dict[str, State]:
         page = self.run(self.store.deliveries(Selection(), stopped=(), limit=1000))

@@ -4,23 +4,17 @@ what was replaced is never forgotten, and an hour counts each entry once.
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import tempfile
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from gateway.domain.remediation import HOUR_US, Begun, Step, StepWord, Work
+from tests.queue.machine import EngineMachine
 from tests.queue.postgres_world import PostgresEngine
-from tests.queue.store_world import LEASE_US, Engine, SqliteEngine
+from tests.queue.store_world import LEASE_US
 
-T = TypeVar("T")
 HOURLY = 2
 FINAL = {"ok", "rejected", "ours", "interrupted"}
 DELIVERIES = st.sampled_from(["d-1.fix", "d-2.fix", "d-3.fix", "d-4.fix", "d-1.other"])
@@ -113,26 +107,11 @@ class Model:
         self.entries.append(entry)
 
 
-class WorkMachine(RuleBasedStateMachine):
-    make: Callable[[Path], Engine] = SqliteEngine
-
+class WorkMachine(EngineMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.folder = Path(tempfile.mkdtemp())
-        self.engine = self.make(self.folder)
-        self.clock = self.engine.clock
-        self.store = self.run(self.engine.open())
         self.model = Model()
         self.holding: list[tuple[str, str, int]] = []  # what the store said: resource, who has it, until when
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self.runner.run(coroutine)
-
-    def teardown(self) -> None:
-        self.run(self.engine.close())
-        self.runner.close()
-        shutil.rmtree(self.folder)
 
     @rule(
         delivery=DELIVERIES,
